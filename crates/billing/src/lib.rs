@@ -1,0 +1,1 @@
+//! Accounts, keys, credits, limits and Stripe, and their gRPC adapter.

@@ -1,0 +1,1 @@
+//! Decode, orient, colour, resize, matte, foreground, compose and encode: pure pixel work.

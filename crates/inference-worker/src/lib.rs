@@ -1,0 +1,1 @@
+//! Models, engines, the bounded queue and their gRPC adapter.

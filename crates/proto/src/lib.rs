@@ -1,0 +1,1 @@
+//! Generated wire types, the closed error table and the client handles.

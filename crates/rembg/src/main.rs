@@ -1,0 +1,2 @@
+//! The `rembg` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Configuration, telemetry, metrics, health and shutdown for every service.

@@ -1,0 +1,1 @@
+//! The request contract: fields to typed options, and every message.

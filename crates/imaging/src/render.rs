@@ -1,0 +1,188 @@
+//! From a cut-out to the picture that was asked for: rotate, fit, background, in this order.
+
+use image::{GrayImage, RgbImage, RgbaImage};
+
+use crate::resize::{Filter, Plane};
+use crate::rotate::Rotation;
+use crate::{
+    Cutout, DecodeLimits, ImagingError, OutputFormat, Size, compose, fit_size, rotated_size,
+};
+
+/// What to make of a cut-out. [`Default`] gives the cut-out itself, as WebP.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RenderOptions {
+    /// Counter-clockwise rotation in degrees, −360…360.
+    pub angle: f64,
+    /// Whether the canvas grows to hold the rotated picture, or keeps its size.
+    pub expand: bool,
+    /// Requested width in pixels.
+    pub width: Option<u32>,
+    /// Requested height in pixels.
+    pub height: Option<u32>,
+    /// With both sides given: exactly them, even if the picture is distorted.
+    pub exact: bool,
+    /// The alpha matte alone, as one grey channel: white = subject, black = opened corners.
+    pub mask: bool,
+    /// Colour laid under the cut-out: red, green, blue, alpha, not multiplied. Not used for masks.
+    pub background: Option<[u8; 4]>,
+    /// The file format; decides whether alpha survives.
+    pub format: OutputFormat,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        Self {
+            angle: 0.0,
+            expand: true,
+            width: None,
+            height: None,
+            exact: false,
+            mask: false,
+            background: None,
+            format: OutputFormat::default(),
+        }
+    }
+}
+
+impl RenderOptions {
+    /// The size of the file that comes back for a photo of `size` (oriented).
+    ///
+    /// # Errors
+    /// [`ImagingError::TooWide`] or [`ImagingError::TooTall`] when it is above
+    /// [`crate::limits::MAX_SIDE`]; the value is the size that rotation and fit lead to.
+    pub fn output_size(&self, size: Size) -> Result<Size, ImagingError> {
+        let rotated = rotated_size(size, self.angle, self.expand);
+        let fitted = fit_size(rotated, self.width, self.height, self.exact);
+        DecodeLimits::default().check(fitted)?;
+        Ok(fitted)
+    }
+}
+
+/// A finished picture, ready for [`crate::encode`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub(crate) raster: Raster,
+    pub(crate) format: OutputFormat,
+}
+
+/// Pixels in the channels that the file will have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Raster {
+    Grey(GrayImage),
+    Rgb(RgbImage),
+    Rgba(RgbaImage),
+}
+
+impl Rendered {
+    /// Width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        let (width, height) = match &self.raster {
+            Raster::Grey(image) => image.dimensions(),
+            Raster::Rgb(image) => image.dimensions(),
+            Raster::Rgba(image) => image.dimensions(),
+        };
+        Size::new(width, height)
+    }
+
+    /// The format that it will be written in.
+    #[must_use]
+    pub fn format(&self) -> OutputFormat {
+        self.format
+    }
+}
+
+/// Rotates, fits and backs a cut-out.
+///
+/// # Errors
+/// Those of [`RenderOptions::output_size`], before anything is allocated;
+/// [`ImagingError::Internal`] when the resizer refuses.
+pub fn render(cutout: Cutout, options: &RenderOptions) -> Result<Rendered, ImagingError> {
+    let target = options.output_size(cutout.size())?;
+    let raster = if options.mask {
+        Raster::Grey(mask(cutout, target, options)?)
+    } else {
+        backed(placed(cutout, target, options)?, options)
+    };
+    Ok(Rendered {
+        raster,
+        format: options.format,
+    })
+}
+
+fn mask(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<GrayImage, ImagingError> {
+    let size = cutout.size();
+    let pixels = place::<1>(cutout.alpha.into_raw(), size, to, options)?;
+    image_of(to, pixels, GrayImage::from_raw)
+}
+
+fn placed(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<RgbaImage, ImagingError> {
+    let size = cutout.size();
+    let mut pixels = vec![0; cutout.alpha.len() * 4];
+    let colours = cutout.colour.as_raw().as_chunks::<3>().0;
+    for ((out, &[r, g, b]), &a) in pixels
+        .as_chunks_mut::<4>()
+        .0
+        .iter_mut()
+        .zip(colours)
+        .zip(cutout.alpha.as_raw())
+    {
+        *out = [r, g, b, a];
+    }
+    drop(cutout);
+    let pixels = place::<4>(pixels, size, to, options)?;
+    image_of(to, pixels, RgbaImage::from_raw)
+}
+
+/// Rotation, then fit.
+fn place<const C: usize>(
+    pixels: Vec<u8>,
+    size: Size,
+    to: Size,
+    options: &RenderOptions,
+) -> Result<Vec<u8>, ImagingError> {
+    let rotation = Rotation::new(size, options.angle, options.expand);
+    let rotated = rotation.target();
+    let pixels = rotation.apply::<C>(pixels);
+    if rotated == to {
+        return Ok(pixels);
+    }
+    Plane {
+        pixels: &pixels,
+        size: rotated,
+        channels: C,
+        premultiplied: false,
+    }
+    .resized(to, Filter::for_viewing(rotated, to))
+}
+
+fn backed(mut image: RgbaImage, options: &RenderOptions) -> Raster {
+    if let Some(background) = options.background {
+        for pixel in image.as_chunks_mut::<4>().0 {
+            *pixel = compose::over(*pixel, background);
+        }
+    }
+    let opaque = options.background.is_some_and(|colour| colour[3] == 255);
+    if options.format.keeps_alpha() && !opaque {
+        return Raster::Rgba(image);
+    }
+    Raster::Rgb(flattened(image))
+}
+
+/// On white: what formats without alpha show where nothing else was asked for.
+fn flattened(image: RgbaImage) -> RgbImage {
+    let (width, height) = image.dimensions();
+    RgbImage::from_fn(width, height, |x, y| {
+        let [r, g, b, a] = image.get_pixel(x, y).0;
+        image::Rgb([r, g, b].map(|c| compose::blend(c, 255, a)))
+    })
+}
+
+fn image_of<I>(
+    size: Size,
+    pixels: Vec<u8>,
+    build: impl FnOnce(u32, u32, Vec<u8>) -> Option<I>,
+) -> Result<I, ImagingError> {
+    build(size.width, size.height, pixels)
+        .ok_or_else(|| ImagingError::internal("render", "wrong pixel count"))
+}

@@ -1,0 +1,107 @@
+"""The network: a residual-bottleneck encoder, a context path down to 1/64, an additive decoder.
+
+Every layer is chosen for CPU inference engines: 1×1 and dense 3×3 convolutions, nearest upsampling and
+one pixel shuffle; no depthwise convolution, no bilinear resize. There is no normalisation layer: the
+weights descend from a batch-normalised network whose statistics were folded into the convolutions, and
+blocks added since begin as the identity (their last convolution is zero), which keeps training stable
+and makes a CPU step a third cheaper.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SIZE = 320
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+class Conv(nn.Module):
+    """Convolution with bias, then ReLU unless `act` is off."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1, act=True):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation)
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv.bias)
+        self.act = act
+
+    def forward(self, x):
+        x = self.conv(x)
+        return F.relu(x, inplace=True) if self.act else x
+
+
+class Bottleneck(nn.Module):
+    """1×1 down to `middle`, 3×3, 1×1 up, added to the input. Starts as the identity."""
+
+    def __init__(self, width, middle, dilation=1):
+        super().__init__()
+        self.a = Conv(width, middle, 1)
+        self.b = Conv(middle, middle, 3, dilation=dilation)
+        self.c = Conv(middle, width, 1, act=False)
+        nn.init.zeros_(self.c.conv.weight)
+
+    def forward(self, x):
+        return F.relu(x + self.c(self.b(self.a(x))), inplace=True)
+
+
+def stage(inputs, width, middle, blocks):
+    return nn.Sequential(Conv(inputs, width, 3, 2), *[Bottleneck(width, middle) for _ in range(blocks)])
+
+
+def double(x):
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+class Cutout(nn.Module):
+    """Input float [N, 3, S, S], normalised, S a multiple of 64; output logits [N, 1, S, S].
+
+    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = Conv(3, 16, 3, 2)
+        self.s2 = stage(16, 32, 16, 1)
+        self.s3 = stage(32, 96, 32, 2)
+        self.s4 = stage(96, 160, 64, 6)
+        self.s5 = stage(160, 256, 96, 3)
+        self.ctx = nn.Sequential(Bottleneck(256, 96, 2), Bottleneck(256, 96, 3))
+        self.pool = nn.Conv2d(256, 256, 1)
+        self.s6 = stage(256, 256, 96, 2)
+        self.up6 = Conv(256, 256, 1, act=False)
+        nn.init.zeros_(self.up6.conv.weight)
+        self.l5 = Conv(256, 64, 1)
+        self.l4 = Conv(160, 64, 1)
+        self.l3 = Conv(96, 64, 1)
+        self.l2 = Conv(32, 32, 1)
+        self.l1 = Conv(16, 21, 1)
+        self.f4 = Conv(64, 64, 3)
+        self.r4 = Bottleneck(64, 64)
+        self.r3 = Bottleneck(64, 48)
+        self.f3 = Conv(64, 32, 3)
+        self.r2 = Bottleneck(32, 32)
+        self.f2 = Conv(32, 21, 3)
+        self.head = nn.Conv2d(21, 4, 3, padding=1)
+        self.aux = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (256, 64, 32))
+
+    def forward(self, x, auxiliary=False):
+        x1 = self.stem(x)
+        x2 = self.s2(x1)
+        x3 = self.s3(x2)
+        x4 = self.s4(x3)
+        x5 = self.ctx(self.s5(x4))
+        x5 = x5 + self.pool(F.adaptive_avg_pool2d(x5, 1)) + double(self.up6(self.s6(x5)))
+        y4 = self.r4(self.f4(double(self.l5(x5)) + self.l4(x4)))
+        y3 = self.f3(self.r3(double(y4) + self.l3(x3)))
+        y2 = self.f2(self.r2(double(y3) + self.l2(x2)))
+        y1 = F.relu(double(y2) + self.l1(x1))
+        out = F.pixel_shuffle(self.head(y1), 2)
+        if not auxiliary:
+            return out
+        return [out] + [head(y) for head, y in zip(self.aux, (x5, y4, y3))]
+
+
+def normalise(photos):
+    """uint8 [N, S, S, 3] RGB to the network's float input, channels last."""
+    x = photos.permute(0, 3, 1, 2).float().div_(255)
+    return (x - x.new_tensor(MEAN).view(1, 3, 1, 1)) / x.new_tensor(STD).view(1, 3, 1, 1)

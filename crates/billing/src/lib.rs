@@ -1,1 +1,22 @@
-//! Accounts, keys, credits, limits and Stripe, and their gRPC adapter.
+//! Who is calling, what it costs, and the accounts behind it.
+//!
+//! The SQL ledger ([`store`]) is the truth about money; the counters
+//! ([`counters`]) follow it and hold the short-term limits. [`BillingService`]
+//! is the service that the gateway reaches through `proto::BillingHandle`;
+//! [`admin`] is what the command line does.
+
+pub mod admin;
+mod build;
+pub mod clock;
+pub mod config;
+pub mod counters;
+pub mod identity;
+pub mod plans;
+pub mod secret;
+mod service;
+pub mod store;
+pub mod window;
+
+pub use build::BuildError;
+pub use config::BillingConfig;
+pub use service::{BillingService, Rebuilt};

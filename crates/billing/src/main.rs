@@ -1,0 +1,2 @@
+//! The billing service as a process of its own.
+fn main() {}

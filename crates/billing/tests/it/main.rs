@@ -1,0 +1,4 @@
+//! The billing service over each of its backends.
+
+mod charge;
+mod support;

@@ -24,12 +24,7 @@ impl Colour {
     const TRANSPARENT: Self = Self::rgba([0, 0, 0, 0]);
 
     const fn rgba([red, green, blue, alpha]: [u8; 4]) -> Self {
-        Self {
-            red,
-            green,
-            blue,
-            alpha,
-        }
+        Self { red, green, blue, alpha }
     }
 
     /// `RGB`, `RGBA`, `RRGGBB` or `RRGGBBAA`, without the `#`.
@@ -72,9 +67,7 @@ impl FromStr for Colour {
 }
 
 fn hex_digit(character: char) -> Option<u8> {
-    character
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    character.to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

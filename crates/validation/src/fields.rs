@@ -119,17 +119,13 @@ mod tests {
 
     #[test]
     fn first_value_of_a_repeated_field_counts() {
-        let fields: RawFields = [("w", "1"), ("w", "2"), ("nonsense", "x")]
-            .into_iter()
-            .collect();
+        let fields: RawFields = [("w", "1"), ("w", "2"), ("nonsense", "x")].into_iter().collect();
         assert_eq!(fields.get(Field::W), Some("1"));
     }
 
     #[test]
     fn blank_means_unset_and_names_are_case_sensitive() {
-        let fields: RawFields = [("w", ""), ("h", " \t"), ("MASK", "true")]
-            .into_iter()
-            .collect();
+        let fields: RawFields = [("w", ""), ("h", " \t"), ("MASK", "true")].into_iter().collect();
         for field in Field::OPTIONS {
             assert_eq!(fields.get(field), None, "{field}");
         }

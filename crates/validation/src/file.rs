@@ -14,22 +14,6 @@ pub struct Dimensions {
     pub height: u32,
 }
 
-impl Dimensions {
-    /// Both sides times `numerator` / `denominator`, to the nearest pixel and
-    /// at least one.
-    pub(crate) fn scaled(self, numerator: u32, denominator: u32) -> Self {
-        let (numerator, denominator) = (u64::from(numerator), u64::from(denominator.max(1)));
-        let side = |length: u32| {
-            let nearest = (u64::from(length) * numerator + denominator / 2) / denominator;
-            u32::try_from(nearest.max(1)).unwrap_or(u32::MAX)
-        };
-        Self {
-            width: side(self.width),
-            height: side(self.height),
-        }
-    }
-}
-
 /// The bounds that a deployment may narrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -42,10 +26,7 @@ pub struct Limits {
 impl Default for Limits {
     /// The contract's own: 50 MB and 10000 pixels.
     fn default() -> Self {
-        Self {
-            max_bytes: 50 * 1024 * 1024,
-            max_side: 10_000,
-        }
+        Self { max_bytes: 50 * 1024 * 1024, max_side: 10_000 }
     }
 }
 
@@ -85,10 +66,8 @@ impl ImageFacts<'_> {
         if self.bytes == 0 {
             return Some(Message::EmptyFile);
         }
-        (self.bytes > limits.max_bytes).then_some(Message::FileTooLarge {
-            bytes: self.bytes,
-            limit: limits.max_bytes,
-        })
+        (self.bytes > limits.max_bytes)
+            .then_some(Message::FileTooLarge { bytes: self.bytes, limit: limits.max_bytes })
     }
 }
 
@@ -98,9 +77,7 @@ impl ImageFacts<'_> {
 fn unsupported_extension(file_name: &str) -> Option<String> {
     let name = file_name.trim().rsplit(['/', '\\']).next()?;
     let (stem, extension) = name.rsplit_once('.')?;
-    let allowed = ALLOWED_EXTENSIONS
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(extension));
+    let allowed = ALLOWED_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension));
     (!stem.is_empty() && !extension.is_empty() && !allowed).then(|| format!(".{extension}"))
 }
 
@@ -133,21 +110,7 @@ mod tests {
             ("фото.пнг", Some(".пнг")),
         ];
         for (name, expected) in cases {
-            assert_eq!(
-                unsupported_extension(name).as_deref(),
-                *expected,
-                "{name:?}"
-            );
+            assert_eq!(unsupported_extension(name).as_deref(), *expected, "{name:?}");
         }
-    }
-
-    #[test]
-    fn scaling_is_exact_in_integers() {
-        let size = Dimensions {
-            width: 3,
-            height: 10_000,
-        };
-        assert_eq!(size.scaled(10_000, 3).height, 33_333_333);
-        assert_eq!(size.scaled(1, 10_000).width, 1);
     }
 }

@@ -71,9 +71,7 @@ mod tests {
     use crate::Field;
 
     fn fields(body: &str) -> RawFields {
-        JsonRequest::parse(body.as_bytes())
-            .expect("an object")
-            .fields
+        JsonRequest::parse(body.as_bytes()).expect("an object").fields
     }
 
     #[test]
@@ -81,10 +79,7 @@ mod tests {
         let cases: &[(&str, Option<&str>)] = &[
             (r#"{"w": 500}"#, Some("500")),
             (r#"{"w": 500.0}"#, Some("500.0")),
-            (
-                r#"{"w": 99999999999999999999}"#,
-                Some("99999999999999999999"),
-            ),
+            (r#"{"w": 99999999999999999999}"#, Some("99999999999999999999")),
             (r#"{"w": 1e3}"#, Some("1e3")),
             (r#"{"w": "500"}"#, Some("500")),
             (r#"{"w": true}"#, Some("true")),
@@ -114,17 +109,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for body in [
-            "",
-            "[]",
-            "1",
-            "null",
-            "\"x\"",
-            "{",
-            "{\"w\": }",
-            "{} x",
-            "\u{feff}{}",
-        ] {
+        for body in ["", "[]", "1", "null", "\"x\"", "{", "{\"w\": }", "{} x", "\u{feff}{}"] {
             assert!(JsonRequest::parse(body.as_bytes()).is_err(), "{body:?}");
         }
         assert!(JsonRequest::parse(b"{\"w\": \"\xff\"}").is_err());

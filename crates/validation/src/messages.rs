@@ -127,10 +127,7 @@ impl Message {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UsageMessage {
     /// A number outside its range, or no number.
-    #[error(
-        "'{name}' must be an integer between {min} and {max}, got: '{}'",
-        echo(raw)
-    )]
+    #[error("'{name}' must be an integer between {min} and {max}, got: '{}'", echo(raw))]
     OutOfRange {
         /// The parameter at fault.
         name: &'static str,
@@ -173,6 +170,12 @@ pub mod service {
     /// 429 when neither included nor prepaid credits are left.
     pub const OUT_OF_CREDITS: &str =
         "You've reached your monthly limit. Consider purchasing more credits.";
+    /// 401 for a wrong pair at sign-in; it never tells which half was wrong.
+    pub const INVALID_CREDENTIALS: &str = "invalid email or password";
+    /// 401 for a user token that is unknown, expired or signed out.
+    pub const INVALID_SESSION: &str = "invalid or expired token";
+    /// 504 when the deadline passes.
+    pub const DEADLINE: &str = "The request took too long. Please try again.";
     /// 503 when a queue is full or no worker answers.
     pub const BUSY: &str = "The service is busy. Please retry shortly.";
     /// 500; the request id is all that goes with it.

@@ -29,11 +29,7 @@ impl Integer {
 
     /// The value when it fits in an `i64`, else which side it lies beyond.
     pub(crate) fn to_i64(&self) -> Result<i64, Ordering> {
-        let beyond = if self.negative {
-            Ordering::Less
-        } else {
-            Ordering::Greater
-        };
+        let beyond = if self.negative { Ordering::Less } else { Ordering::Greater };
         if self.digits.is_empty() {
             return Ok(0);
         }
@@ -45,11 +41,7 @@ impl Integer {
 impl std::fmt::Display for Integer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sign = if self.negative { "-" } else { "" };
-        let digits = if self.digits.is_empty() {
-            "0"
-        } else {
-            &self.digits
-        };
+        let digits = if self.digits.is_empty() { "0" } else { &self.digits };
         write!(out, "{sign}{digits}")
     }
 }
@@ -64,11 +56,7 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
 /// A float with at least one decimal (`500.0`), and from 1e16 on in the
 /// exponent form that Python prints (`1e+16`).
 pub(crate) fn float_text(value: f64) -> String {
-    if value.abs() < 1e16 {
-        format!("{value:?}")
-    } else {
-        format!("{value:e}").replace('e', "e+")
-    }
+    if value.abs() < 1e16 { format!("{value:?}") } else { format!("{value:e}").replace('e', "e+") }
 }
 
 /// Reads a boolean in any letter case, or `None`.
@@ -83,10 +71,7 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
 const MEGABYTE: f64 = 1024.0 * 1024.0;
 
 /// Bytes as megabytes with one decimal: `55.2`.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "one decimal of a size far below 2^53"
-)]
+#[expect(clippy::cast_precision_loss, reason = "one decimal of a size far below 2^53")]
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / MEGABYTE)
 }

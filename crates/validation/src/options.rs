@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::number::{self, Integer};
-use crate::{Colour, Dimensions, Field, Message};
+use crate::{Colour, Field, Message};
 
 /// A side in pixels, 1…10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -25,10 +25,8 @@ impl Pixels {
 
     /// Reads the value of `field` (`w` or `h`); 0 means unset.
     pub(crate) fn parse(field: Field, raw: &str) -> Result<Option<Self>, Message> {
-        let integer = Integer::parse(raw).ok_or_else(|| Message::NotAnInteger {
-            field,
-            raw: raw.to_owned(),
-        })?;
+        let integer = Integer::parse(raw)
+            .ok_or_else(|| Message::NotAnInteger { field, raw: raw.to_owned() })?;
         let value = integer.to_string();
         match integer.to_i64() {
             Ok(0) => Ok(None),
@@ -122,11 +120,7 @@ impl FromStr for OutputFormat {
 
     fn from_str(raw: &str) -> Result<Self, Message> {
         let name = raw.trim();
-        let name = if name.eq_ignore_ascii_case("jpg") {
-            "jpeg"
-        } else {
-            name
-        };
+        let name = if name.eq_ignore_ascii_case("jpg") { "jpeg" } else { name };
         Self::ALL
             .into_iter()
             .find(|format| format.name().eq_ignore_ascii_case(name))
@@ -171,30 +165,6 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// The size of the answer for a picture that measures `rotated` after the
-    /// rotation, to the nearest pixel and at least one.
-    #[must_use]
-    pub fn output_size(&self, rotated: Dimensions) -> Dimensions {
-        let width = self.width.map(Pixels::get);
-        let height = self.height.map(Pixels::get);
-        match (width, height) {
-            (None, None) => rotated,
-            (Some(width), None) => rotated.scaled(width, rotated.width),
-            (None, Some(height)) => rotated.scaled(height, rotated.height),
-            (Some(width), Some(height)) if self.exact_resize => Dimensions { width, height },
-            (Some(width), Some(height)) => {
-                let by_width = rotated.scaled(width, rotated.width);
-                if by_width.height <= height {
-                    by_width
-                } else {
-                    rotated.scaled(height, rotated.height)
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,30 +201,6 @@ mod tests {
         for (raw, expected) in cases {
             let angle: Angle = raw.parse().expect(raw);
             assert_eq!(angle.degrees().to_bits(), f64::to_bits(expected), "{raw}");
-        }
-    }
-
-    #[test]
-    fn output_sizes() {
-        let options = |width: u32, height: u32, exact_resize| Options {
-            width: (width > 0).then_some(Pixels(width)),
-            height: (height > 0).then_some(Pixels(height)),
-            exact_resize,
-            ..Options::default()
-        };
-        let cases = [
-            ((400, 300), options(0, 0, false), (400, 300)),
-            ((400, 300), options(200, 0, false), (200, 150)),
-            ((400, 300), options(0, 600, false), (800, 600)),
-            ((400, 300), options(0, 600, true), (800, 600)),
-            ((400, 300), options(100, 100, false), (100, 75)),
-            ((300, 400), options(100, 100, false), (75, 100)),
-            ((400, 300), options(100, 100, true), (100, 100)),
-            ((10_000, 1), options(10, 10, false), (10, 1)),
-        ];
-        for ((width, height), options, (out_width, out_height)) in cases {
-            let size = options.output_size(Dimensions { width, height });
-            assert_eq!((size.width, size.height), (out_width, out_height));
         }
     }
 }

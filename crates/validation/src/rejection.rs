@@ -25,21 +25,12 @@ impl Rejection {
     /// decoding shows.
     #[must_use]
     pub fn of_image(message: Message) -> Self {
-        Self {
-            faults: vec![FieldError {
-                field: Field::Image,
-                message,
-            }],
-        }
+        Self { faults: vec![FieldError { field: Field::Image, message }] }
     }
 
     /// `value`, unless there were faults.
     pub(crate) fn unless_faulty<T>(value: T, faults: Vec<FieldError>) -> Result<T, Self> {
-        if faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(Self { faults })
-        }
+        if faults.is_empty() { Ok(value) } else { Err(Self { faults }) }
     }
 
     /// The headline: the fault itself, or that there are several.

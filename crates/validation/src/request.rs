@@ -22,10 +22,9 @@ pub fn parse(
         Some(facts) => facts.faults(limits),
     };
     let mut faults = Vec::new();
-    faults.extend(image_faults.into_iter().map(|message| FieldError {
-        field: Field::Image,
-        message,
-    }));
+    faults.extend(
+        image_faults.into_iter().map(|message| FieldError { field: Field::Image, message }),
+    );
     let options = read_options(fields, &mut faults);
     Rejection::unless_faulty(options, faults)
 }
@@ -41,23 +40,16 @@ pub fn parse_options(fields: &RawFields) -> Result<Options, Rejection> {
     Rejection::unless_faulty(options, faults)
 }
 
-/// Judges the size of the answer, once the size after rotation is known.
+/// Judges the size of the answer, which follows from rotation, w and h.
 ///
 /// # Errors
 ///
-/// A [`Rejection`] with the picture-too-large messages when the rotated
-/// picture is beyond the limit and w/h do not bring it back, or when scaling
-/// to one side takes the other beyond it.
-pub fn check_output(
-    options: &Options,
-    rotated: Dimensions,
-    limits: &Limits,
-) -> Result<(), Rejection> {
-    let faults = Message::oversize(options.output_size(rotated), limits.max_side)
-        .map(|message| FieldError {
-            field: Field::Image,
-            message,
-        })
+/// A [`Rejection`] with the picture-too-large messages when the rotation makes
+/// it too large and w/h do not bring it back, or when scaling to one side takes
+/// the other beyond the limit.
+pub fn check_output(output: Dimensions, limits: &Limits) -> Result<(), Rejection> {
+    let faults = Message::oversize(output, limits.max_side)
+        .map(|message| FieldError { field: Field::Image, message })
         .collect();
     Rejection::unless_faulty((), faults)
 }
@@ -110,10 +102,7 @@ impl Reader<'_> {
 
     fn boolean(&mut self, field: Field, default: bool) -> bool {
         self.read(field, |raw| {
-            parse_bool(raw).ok_or_else(|| Message::NotABoolean {
-                field,
-                raw: raw.to_owned(),
-            })
+            parse_bool(raw).ok_or_else(|| Message::NotABoolean { field, raw: raw.to_owned() })
         })
         .unwrap_or(default)
     }

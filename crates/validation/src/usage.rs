@@ -129,16 +129,12 @@ impl<'a> Parameters<'a> {
         let Some(raw) = self.get(name) else {
             return Ok(false);
         };
-        parse_bool(raw).ok_or_else(|| UsageMessage::NotABoolean {
-            name,
-            raw: raw.to_owned(),
-        })
+        parse_bool(raw).ok_or_else(|| UsageMessage::NotABoolean { name, raw: raw.to_owned() })
     }
 
     /// Whether the comma-separated `expand` names `flag`; others are ignored.
     fn expands(&self, flag: &str) -> bool {
-        self.get(EXPAND)
-            .is_some_and(|flags| flags.split(',').any(|name| name.trim() == flag))
+        self.get(EXPAND).is_some_and(|flags| flags.split(',').any(|name| name.trim() == flag))
     }
 }
 
@@ -154,10 +150,7 @@ mod tests {
     }
 
     fn usage(scope: UsageScope, with_billing_cycle: bool) -> Result<UsageQuery, String> {
-        Ok(UsageQuery::Usage {
-            scope,
-            with_billing_cycle,
-        })
+        Ok(UsageQuery::Usage { scope, with_billing_cycle })
     }
 
     fn month(year: u16, month: u8) -> UsageScope {
@@ -166,87 +159,39 @@ mod tests {
 
     #[test]
     fn accepted() {
-        let window = UsageScope::Window {
-            start: 1_740_441_600,
-        };
+        let window = UsageScope::Window { start: 1_740_441_600 };
         let this_month = month(2026, 3);
         assert_eq!(parse(&[]), usage(this_month, false));
         assert_eq!(parse(&[("year", "2024")]), usage(month(2024, 3), false));
         assert_eq!(parse(&[("month", "07")]), usage(month(2026, 7), false));
-        assert_eq!(
-            parse(&[("year", "1"), ("month", "12")]),
-            usage(month(1, 12), false)
-        );
-        assert_eq!(
-            parse(&[("year", ""), ("month", " ")]),
-            usage(this_month, false)
-        );
-        assert_eq!(
-            parse(&[("periodStartUnix", "1740441600")]),
-            usage(window, false)
-        );
-        assert_eq!(
-            parse(&[("expand", "billing_cycle")]),
-            usage(this_month, true)
-        );
-        assert_eq!(
-            parse(&[("expand", "x, billing_cycle ,y")]),
-            usage(this_month, true)
-        );
+        assert_eq!(parse(&[("year", "1"), ("month", "12")]), usage(month(1, 12), false));
+        assert_eq!(parse(&[("year", ""), ("month", " ")]), usage(this_month, false));
+        assert_eq!(parse(&[("periodStartUnix", "1740441600")]), usage(window, false));
+        assert_eq!(parse(&[("expand", "billing_cycle")]), usage(this_month, true));
+        assert_eq!(parse(&[("expand", "x, billing_cycle ,y")]), usage(this_month, true));
         assert_eq!(parse(&[("expand", "other")]), usage(this_month, false));
         for yes in ["1", "true", "TRUE"] {
-            assert_eq!(
-                parse(&[("includeBillingCycle", yes)]),
-                usage(this_month, true)
-            );
+            assert_eq!(parse(&[("includeBillingCycle", yes)]), usage(this_month, true));
         }
-        assert_eq!(
-            parse(&[("includeBillingCycle", "0")]),
-            usage(this_month, false)
-        );
+        assert_eq!(parse(&[("includeBillingCycle", "0")]), usage(this_month, false));
     }
 
     #[test]
     fn the_list_ignores_the_rest() {
-        let parameters = [
-            ("listBillingCycles", "1"),
-            ("year", "x"),
-            ("periodStartUnix", "-"),
-        ];
+        let parameters = [("listBillingCycles", "1"), ("year", "x"), ("periodStartUnix", "-")];
         assert_eq!(parse(&parameters), Ok(UsageQuery::Windows));
-        assert_eq!(
-            parse(&[("listBillingCycles", "false")]),
-            usage(month(2026, 3), false)
-        );
+        assert_eq!(parse(&[("listBillingCycles", "false")]), usage(month(2026, 3), false));
     }
 
     #[test]
     fn refused() {
         let cases: &[(&[(&str, &str)], &str)] = &[
-            (
-                &[("year", "0")],
-                "'year' must be an integer between 1 and 9999, got: '0'",
-            ),
-            (
-                &[("year", "10000")],
-                "'year' must be an integer between 1 and 9999, got: '10000'",
-            ),
-            (
-                &[("year", "abc")],
-                "'year' must be an integer between 1 and 9999, got: 'abc'",
-            ),
-            (
-                &[("month", "13")],
-                "'month' must be an integer between 1 and 12, got: '13'",
-            ),
-            (
-                &[("month", "0")],
-                "'month' must be an integer between 1 and 12, got: '0'",
-            ),
-            (
-                &[("month", "1.5")],
-                "'month' must be an integer between 1 and 12, got: '1.5'",
-            ),
+            (&[("year", "0")], "'year' must be an integer between 1 and 9999, got: '0'"),
+            (&[("year", "10000")], "'year' must be an integer between 1 and 9999, got: '10000'"),
+            (&[("year", "abc")], "'year' must be an integer between 1 and 9999, got: 'abc'"),
+            (&[("month", "13")], "'month' must be an integer between 1 and 12, got: '13'"),
+            (&[("month", "0")], "'month' must be an integer between 1 and 12, got: '0'"),
+            (&[("month", "1.5")], "'month' must be an integer between 1 and 12, got: '1.5'"),
             (
                 &[("periodStartUnix", "-1")],
                 "'periodStartUnix' must be an integer between 0 and 253402300799, got: '-1'",
@@ -263,10 +208,7 @@ mod tests {
                 &[("includeBillingCycle", "maybe")],
                 "'includeBillingCycle' must be true or false, got: 'maybe'",
             ),
-            (
-                &[("listBillingCycles", "2")],
-                "'listBillingCycles' must be true or false, got: '2'",
-            ),
+            (&[("listBillingCycles", "2")], "'listBillingCycles' must be true or false, got: '2'"),
         ];
         for (parameters, message) in cases {
             assert_eq!(parse(parameters), Err((*message).to_owned()));

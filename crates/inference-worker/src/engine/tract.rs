@@ -1,0 +1,143 @@
+//! tract, on cores or on a GPU. The plan is built and optimised once and shared;
+//! a run needs nothing but scratch memory of its own.
+
+// Linked for its side effect: the crate registers the runtime named "cuda".
+#[cfg(feature = "cuda")]
+use tract_cuda as _;
+use tract_onnx::{
+    prelude::{
+        Datum as _, DatumType, Framework as _, InferenceFact, InferenceModel,
+        InferenceModelExt as _, IntoTValue as _, Runnable, Runtime, Tensor as TractTensor,
+        TractError, TractResult, TypedModel, onnx, runtime_for_name, tvec,
+    },
+    tract_hir::infer::Factoid as _,
+};
+
+use super::{Backend, Engine, EngineError, Tensor};
+use crate::models::{Manifest, ModelError, ModelFile};
+
+/// A network planned by tract.
+#[derive(Debug)]
+pub struct TractEngine {
+    plan: Box<dyn Runnable>,
+    shape: [usize; 4],
+}
+
+impl TractEngine {
+    /// Parses, optimises and plans a network.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the file is no network that tract can run,
+    /// or the processor is not there.
+    pub fn load(model: &ModelFile, backend: Backend) -> Result<Self, ModelError> {
+        let refuse = |error| ModelError::engine(&model.manifest.name, error);
+        let runtime = runtime(backend).map_err(refuse)?;
+        let typed = typed(&model.weights, &model.manifest).map_err(refuse)?;
+        let plan = runtime.prepare(typed).map_err(refuse)?;
+        Ok(Self { plan, shape: model.manifest.input_shape() })
+    }
+}
+
+impl Engine for TractEngine {
+    fn run(&self, input: Vec<f32>) -> Result<Tensor, EngineError> {
+        let fail = |error: TractError| EngineError(format!("{error:#}"));
+        let input = TractTensor::from_shape(&self.shape, &input).map_err(fail)?;
+        let outputs = self.plan.run(tvec![input.into_tvalue()]).map_err(fail)?;
+        let output = outputs.first().ok_or_else(|| EngineError("no output".into()))?;
+        let output = output.cast_to::<f32>().map_err(fail)?;
+        let view = output.to_plain_array_view::<f32>().map_err(fail)?;
+        Ok(Tensor { shape: view.shape().to_vec(), values: view.iter().copied().collect() })
+    }
+}
+
+fn runtime(backend: Backend) -> TractResult<&'static dyn Runtime> {
+    let absent = || {
+        TractResult::Err(TractError::msg(format!(
+            "this binary was built without the engine '{}'",
+            backend.name()
+        )))
+    };
+    runtime_for_name(backend.name())?.map_or_else(absent, Ok)
+}
+
+/// The graph with one input of known shape, and the one output that is wanted:
+/// what only serves other outputs is never computed.
+fn typed(weights: &[u8], manifest: &Manifest) -> TractResult<TypedModel> {
+    let mut model = parse(weights)?;
+    if let Some(name) = &manifest.input.name {
+        let input = model.node_id_by_name(name)?;
+        model.inputs = vec![input.into()];
+    }
+    select_output(&mut model, manifest)?;
+    let kind = input_type(&model);
+    model.set_input_fact(0, InferenceFact::dt_shape(kind, manifest.input_shape()))?;
+    model.into_typed()
+}
+
+pub(super) fn parse(mut weights: &[u8]) -> TractResult<InferenceModel> {
+    let model = onnx().model_for_read(&mut weights)?;
+    if model.inputs.is_empty() || model.outputs.is_empty() {
+        return Err(TractError::msg("a network without input or output"));
+    }
+    Ok(model)
+}
+
+fn select_output(model: &mut InferenceModel, manifest: &Manifest) -> TractResult<()> {
+    if let Some(name) = &manifest.output.name {
+        return model.select_outputs_by_name([name]);
+    }
+    let absent = || {
+        let count = model.outputs.len();
+        TractError::msg(format!("output.index: there are {count} outputs"))
+    };
+    let output = *model.outputs.get(manifest.output.index).ok_or_else(absent)?;
+    model.select_output_outlets(&[output])
+}
+
+/// The photo is fed as 32-bit floats; a network that declares no type gets them.
+fn input_type(model: &InferenceModel) -> DatumType {
+    let declared = model.input_fact(0).ok().and_then(|fact| fact.datum_type.concretize());
+    declared.unwrap_or_else(f32::datum_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::builtin;
+
+    #[test]
+    fn the_built_in_network_runs_and_answers_in_range() {
+        let engine = TractEngine::load(&builtin(), Backend::Cpu).expect("loads");
+        let values = vec![0.0; engine.shape.iter().product()];
+        let output = engine.run(values).expect("runs");
+        assert_eq!(output.values.len(), output.shape.iter().product::<usize>());
+        assert!(output.values.iter().all(|value| (-0.01..=1.01).contains(value)));
+    }
+
+    #[test]
+    fn a_wrong_input_is_an_error() {
+        let engine = TractEngine::load(&builtin(), Backend::Cpu).expect("loads");
+        assert!(engine.run(vec![0.0; 7]).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_loaded_says_why() {
+        let mut garbage = builtin();
+        garbage.weights = (&b"not a network"[..]).into();
+        let mut no_output = builtin();
+        no_output.manifest.output.name = Some("depth".into());
+        let mut no_index = builtin();
+        no_index.manifest.output = crate::models::Output { index: 9, ..Default::default() };
+        for (model, says) in [(garbage, "builtin"), (no_output, "depth"), (no_index, "index")] {
+            let error = TractEngine::load(&model, Backend::Cpu).expect_err(says);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_processor_that_is_not_built_in_is_an_error() {
+        let error = TractEngine::load(&builtin(), Backend::Cuda).expect_err("no CUDA");
+        assert!(error.to_string().contains("cuda"), "{error}");
+    }
+}

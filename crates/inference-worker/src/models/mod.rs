@@ -1,0 +1,28 @@
+//! Networks: what describes them, the one that is embedded, those that can be
+//! pulled, and the folder where pulled ones live.
+
+mod builtin;
+mod catalogue;
+mod checksum;
+mod download;
+mod error;
+mod manifest;
+mod store;
+
+use std::borrow::Cow;
+
+pub use builtin::{BUILTIN, builtin};
+pub use catalogue::{Published, catalogue};
+pub use checksum::Checksum;
+pub use error::ModelError;
+pub use manifest::{Activation, Divisor, Input, Layout, Manifest, Output, Resampling};
+pub use store::{ModelStore, Presence, Progress, StoredModel};
+
+/// A network ready to be loaded by an engine.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// What it is.
+    pub manifest: Manifest,
+    /// The ONNX file.
+    pub weights: Cow<'static, [u8]>,
+}

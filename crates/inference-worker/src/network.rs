@@ -1,0 +1,68 @@
+//! A loaded network: a photo in, a matte out.
+
+use imaging::{ImagingError, InputSpec, Matte, Photo};
+
+use crate::{
+    engine::{self, Backend, Engine, EngineError},
+    models::{Manifest, ModelError, ModelFile},
+};
+
+/// A network with what is needed to feed it and to read its answer.
+pub struct Network {
+    engine: Box<dyn Engine>,
+    manifest: Manifest,
+    input: InputSpec,
+    label: String,
+}
+
+impl Network {
+    /// Loads a network for a processor.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the engine cannot run it.
+    pub fn load(model: ModelFile, backend: Backend) -> Result<Self, ModelError> {
+        let engine = engine::load(&model, backend)?;
+        Ok(Self::new(model.manifest, engine))
+    }
+
+    /// A network on an engine of the caller's own.
+    #[must_use]
+    pub fn new(manifest: Manifest, engine: Box<dyn Engine>) -> Self {
+        Self { engine, input: manifest.input_spec(), label: manifest.label(), manifest }
+    }
+
+    /// Name and version, e.g. `builtin-1`.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The name by which a job asks for it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.manifest.name
+    }
+
+    /// The photo as the network's input tensor: codec work.
+    ///
+    /// # Errors
+    /// Those of [`imaging::network_input`].
+    pub fn input(&self, photo: &Photo) -> Result<Vec<f32>, ImagingError> {
+        imaging::network_input(photo, &self.input)
+    }
+
+    /// Runs the network: engine work.
+    ///
+    /// # Errors
+    /// Where the engine fails, or answers in a shape that the manifest does not
+    /// describe.
+    pub fn matte(&self, input: Vec<f32>) -> Result<Matte, EngineError> {
+        engine::matte(self.engine.run(input)?, &self.manifest)
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Network").field(&self.label).finish()
+    }
+}

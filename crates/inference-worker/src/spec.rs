@@ -1,0 +1,127 @@
+//! From a job on the wire to what the pixel code is told, and what it will cost.
+
+use imaging::{Header, OutputFormat, RenderOptions, rotated_size};
+use proto::{
+    ErrorCode, ServiceError,
+    inference_v1::{ImageFormat, RenderSpec},
+};
+
+use crate::{admission::Cost, error::JobError};
+
+/// The render options in a spec. The caller has validated it; what cannot be
+/// meant is refused all the same.
+pub(crate) fn render_options(spec: &RenderSpec) -> Result<RenderOptions, ServiceError> {
+    if !(-360.0..=360.0).contains(&spec.angle) {
+        return Err(ServiceError::new(ErrorCode::InvalidArgument, "angle is not within ±360"));
+    }
+    let side = |pixels: u32| (pixels > 0).then_some(pixels);
+    Ok(RenderOptions {
+        angle: spec.angle,
+        expand: spec.expand,
+        width: side(spec.width),
+        height: side(spec.height),
+        exact: spec.exact,
+        mask: spec.mask,
+        background: spec.background.map(u32::to_be_bytes),
+        format: output_format(spec.format()),
+    })
+}
+
+fn output_format(format: ImageFormat) -> OutputFormat {
+    match format {
+        ImageFormat::Unspecified => OutputFormat::default(),
+        ImageFormat::Png => OutputFormat::Png,
+        ImageFormat::Jpeg => OutputFormat::Jpeg,
+        ImageFormat::Webp => OutputFormat::WebP,
+        ImageFormat::Bmp => OutputFormat::Bmp,
+    }
+}
+
+/// The wire's name of a format.
+pub(crate) fn image_format(format: OutputFormat) -> ImageFormat {
+    match format {
+        OutputFormat::Png => ImageFormat::Png,
+        OutputFormat::Jpeg => ImageFormat::Jpeg,
+        OutputFormat::WebP => ImageFormat::Webp,
+        OutputFormat::Bmp => ImageFormat::Bmp,
+    }
+}
+
+/// What a job will need, from the file's own header: what the caller says of
+/// the size is never trusted. Memory goes with the largest picture on the way,
+/// be it the decoded, the rotated or the delivered one.
+pub(crate) fn cost(image: &[u8], options: &RenderOptions) -> Result<Cost, JobError> {
+    let header: Header = imaging::probe(image)?;
+    imaging::DecodeLimits::default().check(header.stored)?;
+    let delivered = options.output_size(header.oriented)?;
+    let rotated = rotated_size(header.oriented, options.angle, options.expand);
+    let pixels = [header.stored, rotated, delivered].map(|size| size.pixels());
+    let [decoded, rotated, delivered] = pixels;
+    Ok(Cost { pixels: decoded.max(rotated).max(delivered), bytes: image.len() as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use imaging::Size;
+
+    use super::*;
+
+    /// The 54-byte header of a BMP with no pixels behind it.
+    fn bmp_header(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"BM".to_vec();
+        bytes.resize(14, 0);
+        bytes.extend(40_u32.to_le_bytes());
+        bytes.extend(width.to_le_bytes());
+        bytes.extend(height.to_le_bytes());
+        bytes.extend([1, 0, 24, 0]);
+        bytes.resize(54, 0);
+        bytes
+    }
+
+    #[test]
+    fn the_spec_becomes_options() {
+        let spec = RenderSpec {
+            format: ImageFormat::Png.into(),
+            width: 640,
+            background: Some(0x1122_33FF),
+            angle: -90.0,
+            ..Default::default()
+        };
+        let options = render_options(&spec).expect("valid");
+        assert_eq!((options.width, options.height), (Some(640), None));
+        assert_eq!(options.background, Some([0x11, 0x22, 0x33, 0xFF]));
+        assert_eq!(options.format, OutputFormat::Png);
+    }
+
+    #[test]
+    fn an_impossible_angle_is_refused() {
+        for angle in [f64::NAN, f64::INFINITY, 361.0] {
+            let spec = RenderSpec { angle, ..Default::default() };
+            assert_eq!(render_options(&spec).expect_err("bad").code, ErrorCode::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn the_largest_picture_on_the_way_counts() {
+        let options = |angle, width| RenderOptions { angle, width, ..Default::default() };
+        let turned = rotated_size(Size::new(1250, 2500), 45.0, true).pixels();
+        let rows = [
+            (options(0.0, None), 1250 * 2500),
+            (options(0.0, Some(100)), 1250 * 2500),
+            (options(0.0, Some(4000)), 4000 * 8000),
+            (options(45.0, Some(100)), turned),
+        ];
+        for (options, pixels) in rows {
+            let image = bmp_header(1250, 2500);
+            assert_eq!(cost(&image, &options).expect("fits"), Cost { pixels, bytes: 54 });
+        }
+    }
+
+    #[test]
+    fn limits_hold_before_anything_is_decoded() {
+        let options = RenderOptions::default();
+        assert!(cost(&bmp_header(10_001, 1), &options).is_err());
+        assert!(cost(&bmp_header(1, 10_001), &options).is_err());
+        assert!(cost(b"text", &options).is_err());
+    }
+}

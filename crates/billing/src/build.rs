@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use crate::{
     clock::Clock,
     config::{BillingConfig, given},
-    counters::{Counters, CountersError, LocalCounters},
+    counters::{Counters, CountersError, LocalCounters, RedisCounters},
     plans::{self, Plans, PlansError},
     service::BillingService,
     store::{PostgresStore, SqliteStore, Store, StoreError},
@@ -85,6 +85,9 @@ async fn open_store(config: &BillingConfig) -> Result<Arc<dyn Store>, BuildError
     Ok(Arc::new(SqliteStore::open(&folder.join("rembg.db")).await?))
 }
 
-fn open_counters(_config: &BillingConfig) -> Result<Arc<dyn Counters>, BuildError> {
-    Ok(Arc::new(LocalCounters::default()))
+fn open_counters(config: &BillingConfig) -> Result<Arc<dyn Counters>, BuildError> {
+    match given(&config.redis_url) {
+        Some(url) => Ok(Arc::new(RedisCounters::new(url, config.redis_connections)?)),
+        None => Ok(Arc::new(LocalCounters::default())),
+    }
 }

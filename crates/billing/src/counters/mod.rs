@@ -9,8 +9,9 @@
 //! missing, and where it does not, the account is loaded anew.
 
 mod gcra;
+mod keys;
 mod local;
-//mod redis;
+mod redis;
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use async_trait::async_trait;
 use proto::billing_v1::RateStatus;
 
 pub use local::LocalCounters;
-//pub use redis::RedisCounters;
+pub use redis::RedisCounters;
 
 use crate::{
     clock::Moment,

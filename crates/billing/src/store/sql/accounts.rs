@@ -52,7 +52,7 @@ impl Accounts for Backend {
     }
 
     async fn account(&self, id: AccountId) -> Result<Option<Account>> {
-        let account = sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts AS a WHERE a.id = $1"))
+        let account = sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.id = $1"))
             .bind(id.to_string())
             .fetch_optional(self.reader())
             .await?;
@@ -61,7 +61,7 @@ impl Accounts for Backend {
 
     async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>> {
         let account =
-            sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts AS a WHERE a.email = $1"))
+            sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.email = $1"))
                 .bind(email.as_str())
                 .fetch_optional(self.reader())
                 .await?;
@@ -72,7 +72,7 @@ impl Accounts for Backend {
         let account = sqlx::query_as(concat!(
             "SELECT ",
             account_columns!(),
-            " FROM accounts AS a WHERE a.plan = $1 ORDER BY a.id LIMIT 1"
+            " FROM accounts WHERE accounts.plan = $1 ORDER BY accounts.id LIMIT 1"
         ))
         .bind(plan)
         .fetch_optional(self.reader())
@@ -179,7 +179,7 @@ impl Accounts for Backend {
         let account = sqlx::query_as(concat!(
             "SELECT ",
             account_columns!(),
-            " FROM sessions AS s JOIN accounts AS a ON a.id = s.account_id \
+            " FROM sessions AS s JOIN accounts ON accounts.id = s.account_id \
              WHERE s.digest = $1 AND s.expires_at > $2"
         ))
         .bind(token.as_slice())

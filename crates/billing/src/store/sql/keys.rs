@@ -32,7 +32,7 @@ impl Keys for Backend {
         let holder = sqlx::query_as(concat!(
             "SELECT k.id AS key_id, ",
             account_columns!(),
-            " FROM api_keys AS k JOIN accounts AS a ON a.id = k.account_id \
+            " FROM api_keys AS k JOIN accounts ON accounts.id = k.account_id \
              WHERE k.digest = $1 AND k.revoked_at IS NULL"
         ))
         .bind(key.as_slice())

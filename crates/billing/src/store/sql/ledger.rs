@@ -220,7 +220,7 @@ async fn lock_operation(tx: &mut Tx, operation: &OperationId) -> Result<Option<R
     let account: Option<Account> = sqlx::query_as(locking!(
         "SELECT ",
         account_columns!(),
-        " FROM accounts AS a WHERE a.id = (SELECT account_id FROM ledger WHERE operation_id = $1)"
+        " FROM accounts WHERE accounts.id = (SELECT account_id FROM ledger WHERE operation_id = $1)"
     ))
     .bind(operation.as_str())
     .fetch_optional(&mut **tx)

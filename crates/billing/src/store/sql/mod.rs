@@ -15,12 +15,12 @@ use crate::store::{Store, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
 
-/// The columns of [`crate::store::Account`], for statements that select from
-/// `accounts AS a`.
+/// The columns of [`crate::store::Account`], for statements on `accounts`.
 macro_rules! account_columns {
     () => {
-        "a.id, a.email, a.verified_at, a.created_at, a.plan, a.period_start, a.period_end, \
-         a.closes, a.prepaid, a.prepaid_held, a.version"
+        "accounts.id, accounts.email, accounts.verified_at, accounts.created_at, accounts.plan, \
+         accounts.period_start, accounts.period_end, accounts.closes, accounts.prepaid, \
+         accounts.prepaid_held, accounts.version"
     };
 }
 use account_columns;

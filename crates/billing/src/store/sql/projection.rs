@@ -26,7 +26,7 @@ pub(super) async fn lock_account(tx: &mut Tx, id: AccountId) -> Result<Option<Ac
     let account = sqlx::query_as(locking!(
         "SELECT ",
         account_columns!(),
-        " FROM accounts AS a WHERE a.id = $1"
+        " FROM accounts WHERE accounts.id = $1"
     ))
     .bind(id.to_string())
     .fetch_optional(&mut **tx)
@@ -37,7 +37,7 @@ pub(super) async fn lock_account(tx: &mut Tx, id: AccountId) -> Result<Option<Ac
 /// Moves a charge from held to used, and returns the new sums.
 pub(super) async fn count(tx: &mut Tx, counted: &Counted) -> Result<Snapshot> {
     let account: Account = sqlx::query_as(concat!(
-        "UPDATE accounts AS a SET prepaid = prepaid - $2, prepaid_held = prepaid_held - $2, \
+        "UPDATE accounts SET prepaid = prepaid - $2, prepaid_held = prepaid_held - $2, \
          version = version + 1 WHERE id = $1 RETURNING ",
         account_columns!()
     ))

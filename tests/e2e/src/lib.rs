@@ -20,5 +20,5 @@ pub use call::{Answer, Call};
 pub use form::Form;
 pub use pictures::{Drawing, Kind, Pixels, decode, flat_png, photo};
 pub use process::{Exit, Process};
-pub use server::{Deployment, ServerBuilder, TestServer};
+pub use server::{Deployment, ServerBuilder, TestServer, program};
 pub use wait::{eventually, pause};

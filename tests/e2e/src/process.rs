@@ -17,6 +17,7 @@ pub type Exit = ExitStatus;
 #[derive(Debug)]
 pub struct Process {
     name: String,
+    arguments: Vec<String>,
     child: Child,
     log: PathBuf,
 }
@@ -47,7 +48,12 @@ impl Process {
             .stderr(output)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        Self { name, child, log }
+        Self { name, arguments: arguments.to_vec(), child, log }
+    }
+
+    /// The program's name and arguments, to start it again.
+    pub(crate) fn invocation(&self) -> (String, Vec<String>) {
+        (self.name.clone(), self.arguments.clone())
     }
 
     /// Everything it has printed so far.

@@ -229,13 +229,23 @@ impl TestServer {
         self.wait_until_ready();
     }
 
+    /// Starts one of the processes again where it was, after a test ended it.
+    ///
+    /// # Panics
+    /// Where there is no such process.
+    pub fn revive(&mut self, position: usize) {
+        let (name, arguments) = self.processes[position].invocation();
+        let logs = self.folder.path().join("logs");
+        self.processes[position] =
+            Process::start(&program(&name), &arguments, &self.environment, &logs);
+    }
+
     fn describe_surroundings(&mut self) {
         let mut set = |name: &str, value: String| {
             self.environment.entry(name.to_owned()).or_insert(value);
         };
         set("HOME", self.folder.path().join("home").display().to_string());
         set("TMPDIR", self.folder.path().join("tmp").display().to_string());
-        set("REMBG_DATA_DIR", self.folder.path().join("data").display().to_string());
         if let Some((redis, postgres)) = &self.backends {
             set("REDIS_URL", redis.url());
             set("DATABASE_URL", postgres.url());
@@ -263,11 +273,12 @@ impl TestServer {
     fn start_three(&mut self) {
         let (worker, billing) = (loopback(free_port()), loopback(free_port()));
         for (name, value) in [
-            ("REMBG_WORKER__LISTEN", worker.to_string()),
+            ("REMBG_INFERENCE__LISTEN", worker.to_string()),
             ("REMBG_BILLING__LISTEN", billing.to_string()),
+            ("REMBG_BILLING__DATA_DIR", self.data().display().to_string()),
             ("REMBG_GATEWAY__LISTEN", self.address.to_string()),
-            ("REMBG_GATEWAY__INFERENCE_URL", format!("http://{worker}")),
-            ("REMBG_GATEWAY__BILLING_URL", format!("http://{billing}")),
+            ("REMBG_SERVICES__INFERENCE", format!("http://{worker}")),
+            ("REMBG_SERVICES__BILLING", format!("http://{billing}")),
         ] {
             self.environment.insert(name.to_owned(), value);
         }
@@ -324,8 +335,13 @@ fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// One of the workspace's programs, built if the caller has not said where.
-fn program(name: &str) -> PathBuf {
+/// One of the workspace's programs: in `REMBG_BIN_DIR` where that is set, else
+/// built here.
+///
+/// # Panics
+/// Where the programs do not build.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| match std::env::var_os("REMBG_BIN_DIR") {
         Some(folder) => PathBuf::from(folder),

@@ -6,9 +6,12 @@ use crate::{
     clock::Clock,
     config::{BillingConfig, given},
     counters::{Counters, CountersError, LocalCounters, RedisCounters},
+    mail::MailError,
+    password::PasswordError,
     plans::{self, Plans, PlansError},
     service::BillingService,
     store::{PostgresStore, SqliteStore, Store, StoreError},
+    stripe::StripeError,
 };
 
 /// The service cannot be built; the text says what to change.
@@ -31,14 +34,15 @@ pub enum BuildError {
     /// Redis cannot be used.
     #[error(transparent)]
     Counters(#[from] CountersError),
-    /// A value of the section makes no sense.
-    #[error("configuration: {key}: {reason}")]
-    Rejected {
-        /// The key with its section.
-        key: &'static str,
-        /// Why it is refused.
-        reason: String,
-    },
+    /// The cost of passwords makes no sense.
+    #[error("configuration: billing.accounts: {0}")]
+    Passwords(#[from] PasswordError),
+    /// The mail server or the sender makes no sense.
+    #[error("configuration: billing.mail: {0}")]
+    Mail(#[from] MailError),
+    /// Stripe's address or key makes no sense.
+    #[error("configuration: billing.stripe: {0}")]
+    Stripe(#[from] StripeError),
 }
 
 impl BillingService {

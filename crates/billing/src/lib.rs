@@ -11,12 +11,17 @@ pub mod clock;
 pub mod config;
 pub mod counters;
 pub mod identity;
+mod mail;
+mod password;
 pub mod plans;
 pub mod secret;
 mod service;
 pub mod store;
+pub mod stripe;
 pub mod window;
 
 pub use build::BuildError;
+pub use mail::MailError;
+pub use password::PasswordError;
 pub use config::BillingConfig;
 pub use service::{BillingService, Rebuilt};

@@ -135,6 +135,12 @@ impl Plans {
         self.packs.iter().find(|pack| pack.name == name)
     }
 
+    /// The pack that a Stripe price buys.
+    #[must_use]
+    pub fn pack_of_price(&self, price: &str) -> Option<&Pack> {
+        self.packs.iter().find(|pack| pack.price == price)
+    }
+
     /// Every plan's name, for messages.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.plans.iter().map(|plan| plan.name.as_str())

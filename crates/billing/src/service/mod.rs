@@ -19,12 +19,15 @@ use proto::{Billing, ServiceError, billing_v1 as pb};
 use crate::{
     BuildError,
     clock::Clock,
-    config::BillingConfig,
+    config::{BillingConfig, given},
     counters::Counters,
     identity::AccountId,
+    mail::Mailer,
+    password::Passwords,
     plans::Plans,
     secret::ApiKey,
     store::{KeyRecord, Store},
+    stripe::{Signatures, Stripe},
 };
 
 pub use sync::Rebuilt;
@@ -43,6 +46,10 @@ struct Inner {
     config: BillingConfig,
     behind: sync::Behind,
     used_keys: keys::UsedKeys,
+    passwords: Passwords,
+    mailer: Mailer,
+    stripe: Option<Stripe>,
+    signatures: Signatures,
 }
 
 impl BillingService {
@@ -53,6 +60,16 @@ impl BillingService {
         store: Arc<dyn Store>,
         counters: Arc<dyn Counters>,
     ) -> Result<Self, BuildError> {
+        let passwords = Passwords::new(config.accounts.argon2_memory_kib, config.accounts.argon2_passes)?;
+        let mail = &config.mail;
+        let outbox = config.data_dir.join("outbox");
+        let mailer = Mailer::new(given(&mail.smtp_url), outbox, &mail.from, &config.public_url)?;
+        let sells = &config.stripe;
+        let stripe = given(&sells.secret_key)
+            .map(|key| Stripe::new(key, &sells.api_base, &config.public_url))
+            .transpose()?;
+        let secrets = given(&sells.webhook_secret).unwrap_or_default();
+        let signatures = Signatures::new(secrets, sells.tolerance_seconds);
         Ok(Self(Arc::new(Inner {
             store,
             counters,
@@ -61,6 +78,10 @@ impl BillingService {
             config: config.clone(),
             behind: sync::Behind::default(),
             used_keys: keys::UsedKeys::default(),
+            passwords,
+            mailer,
+            stripe,
+            signatures,
         })))
     }
 

@@ -18,7 +18,7 @@ pub use charge::{Charge, Committed, Hold, Reserved, UsageKind};
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use records::{
-    Account, CycleUsage, EmailPurpose, EmailTokenUse, Grant, KeyHolder, KeyRecord, MonthUsage, NewAccount,
+    Account, Credentials, CycleUsage, EmailPurpose, EmailTokenUse, Grant, KeyHolder, KeyRecord, MonthUsage, NewAccount,
     NewEmailToken, NewKey, Snapshot,
 };
 pub use sqlite::SqliteStore;
@@ -28,6 +28,7 @@ use crate::{
     identity::{AccountId, EmailAddress, KeyId, OperationId},
     plans::Plans,
     secret::Digest,
+    stripe::Event,
 };
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -45,8 +46,8 @@ pub trait Accounts: Send + Sync {
     async fn first_on_plan(&self, plan: &str) -> Result<Option<Account>>;
     /// Up to `limit` accounts after one, in their order, with their versions.
     async fn versions(&self, after: Option<AccountId>, limit: i64) -> Result<Vec<(AccountId, i64)>>;
-    /// The stored password hash.
-    async fn password_hash(&self, id: AccountId) -> Result<Option<String>>;
+    /// What signing in needs, in one look whether or not the address is known.
+    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>>;
     /// Keeps the token of a mailed link.
     async fn put_email_token(&self, token: &NewEmailToken) -> Result<()>;
     /// Uses a verification link, once: the address is verified and the password
@@ -105,9 +106,33 @@ pub trait Ledger: Send + Sync {
     async fn end_lapsed(&self, default_plan: &str, now: Moment) -> Result<Vec<AccountId>>;
 }
 
+/// How booking an event went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Booking {
+    /// Booked now; the account that it changed.
+    Applied(Option<AccountId>),
+    /// Booked before.
+    Known,
+}
+
+/// What Stripe told.
+#[async_trait]
+pub trait StripeBook: Send + Sync {
+    /// Keeps an event as it came and does what it says, once, together.
+    async fn apply_event(&self, event: &Event, payload: &[u8], plans: &Plans, now: Moment) -> Result<Booking>;
+    /// Whether an event is booked.
+    async fn event_is_known(&self, id: &str) -> Result<bool>;
+    /// When the newest event that a subscription follows was made.
+    async fn subscription_told_at(&self, id: &str) -> Result<Option<i64>>;
+    /// Stripe's customer of an account.
+    async fn customer_of(&self, account: AccountId) -> Result<Option<String>>;
+    /// Whether an account has a live subscription.
+    async fn is_subscribed(&self, account: AccountId) -> Result<bool>;
+}
+
 /// The whole store.
 #[async_trait]
-pub trait Store: Accounts + Keys + Ledger {
+pub trait Store: Accounts + Keys + Ledger + StripeBook {
     /// Whether it answers.
     async fn ping(&self) -> Result<()>;
 }

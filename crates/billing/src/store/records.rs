@@ -69,6 +69,22 @@ pub struct NewAccount {
     pub now: Moment,
 }
 
+/// What signing in needs.
+#[derive(FromRow)]
+pub struct Credentials {
+    /// The account.
+    #[sqlx(try_from = "String")]
+    pub id: AccountId,
+    /// Argon2id in PHC form, where a password is set.
+    pub password_hash: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// What a mailed link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailPurpose {

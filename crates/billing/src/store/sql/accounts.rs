@@ -8,15 +8,8 @@ use crate::{
     clock::Moment,
     identity::{AccountId, EmailAddress},
     secret::Digest,
-    store::{Account, Accounts, EmailPurpose, EmailTokenUse, NewAccount, NewEmailToken},
+    store::{Account, Accounts, Credentials, EmailPurpose, EmailTokenUse, NewAccount, NewEmailToken},
 };
-
-/// An id alone.
-#[derive(FromRow)]
-pub(super) struct IdRow {
-    #[sqlx(try_from = "String")]
-    pub(super) id: AccountId,
-}
 
 #[derive(FromRow)]
 struct VersionRow {
@@ -91,12 +84,12 @@ impl Accounts for Backend {
         Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
     }
 
-    async fn password_hash(&self, id: AccountId) -> Result<Option<String>> {
-        let hash: Option<Option<String>> = sqlx::query_scalar("SELECT password_hash FROM accounts WHERE id = $1")
-            .bind(id.to_string())
+    async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>> {
+        let found = sqlx::query_as("SELECT id, password_hash FROM accounts WHERE email = $1")
+            .bind(email.as_str())
             .fetch_optional(self.reader())
             .await?;
-        Ok(hash.flatten())
+        Ok(found)
     }
 
     async fn put_email_token(&self, token: &NewEmailToken) -> Result<()> {
@@ -137,6 +130,12 @@ impl Accounts for Backend {
             // Somebody else may have registered the address first.
             end_access(&mut tx, &account, now).await?;
         }
+        // A link of an earlier registration must not set its password later.
+        sqlx::query("DELETE FROM email_tokens WHERE account_id = $1 AND purpose = $2")
+            .bind(&account)
+            .bind(EmailPurpose::Verify.name())
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(EmailTokenUse::Done(used.account_id))
     }

@@ -5,7 +5,6 @@ use sqlx::{FromRow, Transaction};
 
 use super::{
     Backend, Db, Result, account_columns,
-    accounts::IdRow,
     projection::{self, lock_account},
 };
 use crate::{
@@ -20,6 +19,13 @@ use crate::{
 };
 
 type Tx = Transaction<'static, Db>;
+
+/// An id alone.
+#[derive(FromRow)]
+struct IdRow {
+    #[sqlx(try_from = "String")]
+    id: AccountId,
+}
 
 /// A row of the ledger.
 #[derive(FromRow)]

@@ -6,6 +6,7 @@ mod accounts;
 mod keys;
 mod ledger;
 mod projection;
+mod stripe;
 
 use async_trait::async_trait;
 use sqlx::Transaction;

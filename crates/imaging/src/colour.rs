@@ -54,10 +54,7 @@ fn grey_to_srgb(grey: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
     if let Some(transform) = transform(profile, DataColorSpace::Gray, Layout::Gray) {
         let levels: [u8; 256] = std::array::from_fn(|level| level as u8);
         let mut converted = table;
-        if transform
-            .transform(&levels, converted.as_flattened_mut())
-            .is_ok()
-        {
+        if transform.transform(&levels, converted.as_flattened_mut()).is_ok() {
             table = converted;
         }
     }
@@ -108,9 +105,8 @@ fn cmyk_to_srgb(cmyk: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
     // A four-channel source is laid out as `Rgba` in moxcms.
     let transform = transform(profile, DataColorSpace::Cmyk, Layout::Rgba);
     for (inks, out) in cmyk.chunks(CHUNK * 4).zip(rgb.chunks_mut(CHUNK * 3)) {
-        let converted = transform
-            .as_ref()
-            .is_some_and(|transform| transform.transform(inks, out).is_ok());
+        let converted =
+            transform.as_ref().is_some_and(|transform| transform.transform(inks, out).is_ok());
         if !converted {
             multiply_inks(inks, out);
         }
@@ -120,12 +116,7 @@ fn cmyk_to_srgb(cmyk: &[u8], profile: Option<&ColorProfile>) -> Vec<u8> {
 
 /// The uncalibrated conversion every viewer falls back on: each ink and black filter the light.
 fn multiply_inks(inks: &[u8], out: &mut [u8]) {
-    for (ink, pixel) in inks
-        .as_chunks::<4>()
-        .0
-        .iter()
-        .zip(out.as_chunks_mut::<3>().0)
-    {
+    for (ink, pixel) in inks.as_chunks::<4>().0.iter().zip(out.as_chunks_mut::<3>().0) {
         let white = 255 - u32::from(ink[3]);
         *pixel = std::array::from_fn(|c| (((255 - u32::from(ink[c])) * white + 127) / 255) as u8);
     }

@@ -27,3 +27,27 @@ pub(crate) fn over(pixel: [u8; 4], background: [u8; 4]) -> [u8; 4] {
     };
     [mix(0), mix(1), mix(2), ((total + 127) / 255) as u8]
 }
+
+/// Multiplies the colours of RGBA pixels by their alpha.
+pub(crate) fn premultiply(pixels: &mut [u8]) {
+    for pixel in pixels.as_chunks_mut::<4>().0 {
+        let [r, g, b, a] = *pixel;
+        *pixel = [multiply(r, a), multiply(g, a), multiply(b, a), a];
+    }
+}
+
+/// Undoes [`premultiply`]; a transparent pixel becomes black.
+pub(crate) fn unmultiply(pixels: &mut [u8]) {
+    for pixel in pixels.as_chunks_mut::<4>().0 {
+        let [r, g, b, a] = *pixel;
+        if a != 255 {
+            *pixel = [divide(r, a), divide(g, a), divide(b, a), a];
+        }
+    }
+}
+
+fn divide(colour: u8, alpha: u8) -> u8 {
+    let alpha = u32::from(alpha);
+    let scaled = (u32::from(colour) * 255 + alpha / 2).checked_div(alpha);
+    scaled.unwrap_or(0).min(255) as u8
+}

@@ -27,10 +27,7 @@ impl Cutout {
                 *a = compose::multiply(*a, own);
             }
         }
-        Ok(Self {
-            colour: photo.colour,
-            alpha,
-        })
+        Ok(Self { colour: photo.colour, alpha })
     }
 
     /// Width and height in pixels.

@@ -47,10 +47,7 @@ pub enum ImagingError {
 
 impl ImagingError {
     pub(crate) fn damaged(format: InputFormat, reason: impl ToString) -> Self {
-        Self::Damaged {
-            format,
-            reason: reason.to_string(),
-        }
+        Self::Damaged { format, reason: reason.to_string() }
     }
 
     pub(crate) fn internal(step: &str, cause: impl std::fmt::Display) -> Self {

@@ -40,6 +40,7 @@ mod refine;
 mod render;
 mod resize;
 mod rotate;
+mod tiles;
 mod turn;
 
 pub use cutout::Cutout;

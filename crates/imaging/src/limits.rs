@@ -22,10 +22,7 @@ pub struct DecodeLimits {
 
 impl Default for DecodeLimits {
     fn default() -> Self {
-        Self {
-            max_side: MAX_SIDE,
-            max_pixels: MAX_PIXELS,
-        }
+        Self { max_side: MAX_SIDE, max_pixels: MAX_PIXELS }
     }
 }
 

@@ -29,11 +29,7 @@ impl Matte {
             // `max` of NaN and 0 is 0.
             *value = value.max(0.0).min(1.0);
         }
-        Ok(Self {
-            values,
-            width,
-            height,
-        })
+        Ok(Self { values, width, height })
     }
 
     /// Row-major values in 0…1.

@@ -49,13 +49,8 @@ pub struct InputSpec {
 /// [`ImagingError::Internal`] when the resizer refuses, such as for an empty tensor.
 pub fn network_input(photo: &Photo, spec: &InputSpec) -> Result<Vec<f32>, ImagingError> {
     let visible = on_white(photo);
-    let resized = Plane {
-        pixels: &visible,
-        size: photo.size(),
-        channels: 3,
-        premultiplied: true,
-    }
-    .resized(spec.size, spec.filter)?;
+    let resized = Plane { pixels: &visible, size: photo.size(), channels: 3, premultiplied: true }
+        .resized(spec.size, spec.filter)?;
     Ok(normalised(&resized, spec))
 }
 
@@ -64,12 +59,7 @@ fn on_white(photo: &Photo) -> Cow<'_, [u8]> {
         return Cow::Borrowed(photo.colour.as_raw());
     };
     let mut visible = photo.colour.as_raw().clone();
-    for (pixel, &a) in visible
-        .as_chunks_mut::<3>()
-        .0
-        .iter_mut()
-        .zip(alpha.as_raw())
-    {
+    for (pixel, &a) in visible.as_chunks_mut::<3>().0.iter_mut().zip(alpha.as_raw()) {
         *pixel = pixel.map(|c| crate::compose::blend(c, 255, a));
     }
     Cow::Owned(visible)
@@ -86,12 +76,11 @@ fn normalised(rgb: &[u8], spec: &InputSpec) -> Vec<f32> {
     let pixels = rgb.as_chunks::<3>().0;
     let value = |pixel: &[u8; 3], c: usize| table[c][usize::from(pixel[c])];
     match spec.layout {
-        TensorLayout::Nchw => (0..3)
-            .flat_map(|c| pixels.iter().map(move |pixel| value(pixel, c)))
-            .collect(),
-        TensorLayout::Nhwc => pixels
-            .iter()
-            .flat_map(|pixel| (0..3).map(move |c| value(pixel, c)))
-            .collect(),
+        TensorLayout::Nchw => {
+            (0..3).flat_map(|c| pixels.iter().map(move |pixel| value(pixel, c))).collect()
+        }
+        TensorLayout::Nhwc => {
+            pixels.iter().flat_map(|pixel| (0..3).map(move |c| value(pixel, c))).collect()
+        }
     }
 }

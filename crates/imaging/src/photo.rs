@@ -21,10 +21,7 @@ impl Photo {
     /// An opaque photo.
     #[must_use]
     pub fn opaque(colour: RgbImage) -> Self {
-        Self {
-            colour,
-            alpha: None,
-        }
+        Self { colour, alpha: None }
     }
 
     /// Width and height in pixels, after orientation.

@@ -39,15 +39,9 @@ pub fn probe(bytes: &[u8]) -> Result<Header, ImagingError> {
     let (stored, exif) = found
         .filter(|(size, _)| size.width > 0 && size.height > 0)
         .ok_or_else(|| ImagingError::damaged(format, "unreadable header"))?;
-    let orientation = exif
-        .and_then(Orientation::from_exif_chunk)
-        .unwrap_or(Orientation::NoTransforms);
-    Ok(Header {
-        format,
-        stored,
-        oriented: oriented(stored, orientation),
-        orientation,
-    })
+    let orientation =
+        exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    Ok(Header { format, stored, oriented: oriented(stored, orientation), orientation })
 }
 
 fn oriented(stored: Size, orientation: Orientation) -> Size {

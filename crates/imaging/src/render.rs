@@ -2,7 +2,7 @@
 
 use image::{GrayImage, RgbImage, RgbaImage};
 
-use crate::resize::{Filter, Plane};
+use crate::resize::{Filter, Plane, RowSpan};
 use crate::rotate::Rotation;
 use crate::{
     Cutout, DecodeLimits, ImagingError, OutputFormat, Size, compose, fit_size, rotated_size,
@@ -102,12 +102,9 @@ pub fn render(cutout: Cutout, options: &RenderOptions) -> Result<Rendered, Imagi
     let raster = if options.mask {
         Raster::Grey(mask(cutout, target, options)?)
     } else {
-        backed(placed(cutout, target, options)?, options)
+        backed(placed(cutout, target, options)?, options)?
     };
-    Ok(Rendered {
-        raster,
-        format: options.format,
-    })
+    Ok(Rendered { raster, format: options.format })
 }
 
 fn mask(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<GrayImage, ImagingError> {
@@ -120,12 +117,8 @@ fn placed(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<RgbaImage
     let size = cutout.size();
     let mut pixels = vec![0; cutout.alpha.len() * 4];
     let colours = cutout.colour.as_raw().as_chunks::<3>().0;
-    for ((out, &[r, g, b]), &a) in pixels
-        .as_chunks_mut::<4>()
-        .0
-        .iter_mut()
-        .zip(colours)
-        .zip(cutout.alpha.as_raw())
+    for ((out, &[r, g, b]), &a) in
+        pixels.as_chunks_mut::<4>().0.iter_mut().zip(colours).zip(cutout.alpha.as_raw())
     {
         *out = [r, g, b, a];
     }
@@ -134,7 +127,7 @@ fn placed(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<RgbaImage
     image_of(to, pixels, RgbaImage::from_raw)
 }
 
-/// Rotation, then fit.
+/// Rotation, then fit, of pixels of `C` bytes: grey, or RGBA.
 fn place<const C: usize>(
     pixels: Vec<u8>,
     size: Size,
@@ -142,21 +135,70 @@ fn place<const C: usize>(
     options: &RenderOptions,
 ) -> Result<Vec<u8>, ImagingError> {
     let rotation = Rotation::new(size, options.angle, options.expand);
+    if !rotation.is_lossless() {
+        return turn_and_fit::<C>(pixels, &rotation, to);
+    }
     let rotated = rotation.target();
-    let pixels = rotation.apply::<C>(pixels);
+    let pixels = rotation.turned::<C>(pixels);
     if rotated == to {
         return Ok(pixels);
     }
-    Plane {
-        pixels: &pixels,
-        size: rotated,
-        channels: C,
-        premultiplied: false,
-    }
-    .resized(to, Filter::for_viewing(rotated, to))
+    Plane { pixels: &pixels, size: rotated, channels: C, premultiplied: false }
+        .resized(to, Filter::for_viewing(rotated, to))
 }
 
-fn backed(mut image: RgbaImage, options: &RenderOptions) -> Raster {
+/// Rotates by any angle and fits, in bands of rows: the rotated canvas may be twice the photo's
+/// size and would double the memory of the largest requests.
+fn turn_and_fit<const C: usize>(
+    mut pixels: Vec<u8>,
+    rotation: &Rotation,
+    to: Size,
+) -> Result<Vec<u8>, ImagingError> {
+    if C == 4 {
+        compose::premultiply(&mut pixels);
+    }
+    let canvas = rotation.target();
+    let mut placed = if canvas == to {
+        rotation.rows::<C>(&pixels, 0..to.height as usize)
+    } else {
+        fitted_bands::<C>(&pixels, rotation, to)?
+    };
+    if C == 4 {
+        compose::unmultiply(&mut placed);
+    }
+    Ok(placed)
+}
+
+fn fitted_bands<const C: usize>(
+    pixels: &[u8],
+    rotation: &Rotation,
+    to: Size,
+) -> Result<Vec<u8>, ImagingError> {
+    const BAND: f64 = 512.0;
+    let canvas = rotation.target();
+    let filter = Filter::for_viewing(canvas, to);
+    let scale = f64::from(canvas.height) / f64::from(to.height);
+    let reach = (filter.support() * scale.max(1.0)).ceil() + 1.0;
+    let step = ((BAND / scale) as u32).max(1);
+    let mut placed = Vec::with_capacity(to.width as usize * to.height as usize * C);
+    for first in (0..to.height).step_by(step as usize) {
+        let end = (first + step).min(to.height);
+        let (top, bottom) = (f64::from(first) * scale, f64::from(end) * scale);
+        let rows = (top - reach).max(0.0) as usize
+            ..((bottom + reach).ceil() as usize).min(canvas.height as usize);
+        let span = RowSpan { top: top - rows.start as f64, height: bottom - top };
+        let band = Plane {
+            pixels: &rotation.rows::<C>(pixels, rows.clone()),
+            size: Size::new(canvas.width, rows.len() as u32),
+            channels: C,
+            premultiplied: true,
+        };
+        placed.extend(band.span_resized(span, Size::new(to.width, end - first), filter)?);
+    }
+    Ok(placed)
+}
+
+fn backed(mut image: RgbaImage, options: &RenderOptions) -> Result<Raster, ImagingError> {
     if let Some(background) = options.background {
         for pixel in image.as_chunks_mut::<4>().0 {
             *pixel = compose::over(*pixel, background);
@@ -164,18 +206,25 @@ fn backed(mut image: RgbaImage, options: &RenderOptions) -> Raster {
     }
     let opaque = options.background.is_some_and(|colour| colour[3] == 255);
     if options.format.keeps_alpha() && !opaque {
-        return Raster::Rgba(image);
+        return Ok(Raster::Rgba(image));
     }
-    Raster::Rgb(flattened(image))
+    flattened(image).map(Raster::Rgb)
 }
 
 /// On white: what formats without alpha show where nothing else was asked for.
-fn flattened(image: RgbaImage) -> RgbImage {
-    let (width, height) = image.dimensions();
-    RgbImage::from_fn(width, height, |x, y| {
-        let [r, g, b, a] = image.get_pixel(x, y).0;
-        image::Rgb([r, g, b].map(|c| compose::blend(c, 255, a)))
-    })
+///
+/// In place: each pixel moves forward over what was already read.
+fn flattened(image: RgbaImage) -> Result<RgbImage, ImagingError> {
+    let size = Size::new(image.width(), image.height());
+    let mut pixels = image.into_raw();
+    for at in 0..pixels.len() / 4 {
+        let alpha = pixels[at * 4 + 3];
+        for c in 0..3 {
+            pixels[at * 3 + c] = compose::blend(pixels[at * 4 + c], 255, alpha);
+        }
+    }
+    pixels.truncate(pixels.len() / 4 * 3);
+    image_of(size, pixels, RgbImage::from_raw)
 }
 
 fn image_of<I>(

@@ -33,6 +33,15 @@ impl Filter {
         }
     }
 
+    /// How far the kernel reaches, in source pixels when not reducing.
+    pub(crate) fn support(self) -> f64 {
+        match self {
+            Self::Bilinear => 1.0,
+            Self::CatmullRom => 2.0,
+            Self::Lanczos3 => 3.0,
+        }
+    }
+
     fn algorithm(self) -> ResizeAlg {
         ResizeAlg::Convolution(match self {
             Self::Bilinear => FilterType::Bilinear,
@@ -63,10 +72,7 @@ pub(crate) struct Plane<'a> {
 impl Plane<'_> {
     /// The picture at another size.
     pub(crate) fn resized(&self, to: Size, filter: Filter) -> Result<Vec<u8>, ImagingError> {
-        let all = RowSpan {
-            top: 0.0,
-            height: f64::from(self.size.height),
-        };
+        let all = RowSpan { top: 0.0, height: f64::from(self.size.height) };
         self.span_resized(all, to, filter)
     }
 
@@ -90,9 +96,7 @@ impl Plane<'_> {
             .resize_alg(filter.algorithm())
             .use_alpha(self.channels == 4 && !self.premultiplied)
             .crop(0.0, span.top, f64::from(self.size.width), span.height);
-        Resizer::new()
-            .resize(&source, &mut target, &options)
-            .map_err(|e| failed(&e))?;
+        Resizer::new().resize(&source, &mut target, &options).map_err(|e| failed(&e))?;
         Ok(target.into_vec())
     }
 }

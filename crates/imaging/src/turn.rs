@@ -70,10 +70,7 @@ fn flip_rows<const C: usize>(pixels: &mut [u8], size: Size) {
 fn flip_columns<const C: usize>(pixels: &mut [u8], size: Size) {
     let stride = size.width as usize * C;
     let (top, bottom) = pixels.split_at_mut(size.height as usize / 2 * stride);
-    for (a, b) in top
-        .chunks_exact_mut(stride)
-        .zip(bottom.chunks_exact_mut(stride).rev())
-    {
+    for (a, b) in top.chunks_exact_mut(stride).zip(bottom.chunks_exact_mut(stride).rev()) {
         a.swap_with_slice(b);
     }
 }

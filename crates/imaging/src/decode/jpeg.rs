@@ -25,17 +25,11 @@ pub(super) fn decode(bytes: &[u8], size: Size) -> Result<Stored, String> {
     decoder.decode_headers().map_err(|e| e.to_string())?;
     let stored = decoder.input_colorspace().ok_or("no colour space")?;
     let target = target_space(stored)?;
-    decoder.set_options(
-        options
-            .set_strict_mode(true)
-            .jpeg_set_out_colorspace(target),
-    );
+    decoder.set_options(options.set_strict_mode(true).jpeg_set_out_colorspace(target));
     let (width, height) = decoder.dimensions().ok_or("no dimensions")?;
     let profile = decoder.icc_profile();
     let mut pixels = vec![0; width * height * target.num_components()];
-    decoder
-        .decode_into(&mut pixels)
-        .map_err(|e| e.to_string())?;
+    decoder.decode_into(&mut pixels).map_err(|e| e.to_string())?;
     Ok(Stored {
         size: Size::new(width as u32, height as u32),
         samples: samples(pixels, target, header.adobe),
@@ -78,12 +72,7 @@ fn ycck_to_inks(pixels: &mut [u8]) {
     for pixel in pixels.as_chunks_mut::<4>().0 {
         let [y, cb, cr, k] = pixel.map(f32::from);
         let (cb, cr) = (cb - 128.0, cr - 128.0);
-        *pixel = [
-            y + 1.402 * cr,
-            y - 0.344_136 * cb - 0.714_136 * cr,
-            y + 1.772 * cb,
-            255.0 - k,
-        ]
-        .map(|v| (v + 0.5) as u8);
+        *pixel = [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb, 255.0 - k]
+            .map(|v| (v + 0.5) as u8);
     }
 }

@@ -47,10 +47,7 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, ImagingError
 
 fn upright(stored: Stored, header: &Header) -> Result<Photo, ImagingError> {
     if stored.size != header.stored {
-        return Err(ImagingError::damaged(
-            header.format,
-            "two sizes in one file",
-        ));
+        return Err(ImagingError::damaged(header.format, "two sizes in one file"));
     }
     let alpha = stored.alpha.filter(|alpha| alpha.iter().any(|&a| a < 255));
     let rgb = colour::into_srgb(stored.samples, stored.profile.as_deref());

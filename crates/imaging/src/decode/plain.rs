@@ -16,17 +16,11 @@ pub(super) fn decode_webp(bytes: &[u8], size: Size) -> Result<Stored, String> {
     if u64::from(stated) + 8 > bytes.len() as u64 {
         return Err("shorter than its stated length".into());
     }
-    read(
-        WebPDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?,
-        size,
-    )
+    read(WebPDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?, size)
 }
 
 pub(super) fn decode_bmp(bytes: &[u8], size: Size) -> Result<Stored, String> {
-    let mut stored = read(
-        BmpDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?,
-        size,
-    )?;
+    let mut stored = read(BmpDecoder::new(Cursor::new(bytes)).map_err(|e| e.to_string())?, size)?;
     // Many writers leave the fourth byte at zero and mean an opaque picture.
     stored.alpha = stored.alpha.filter(|alpha| alpha.iter().any(|&a| a > 0));
     Ok(stored)
@@ -36,9 +30,7 @@ fn read(mut decoder: impl ImageDecoder, size: Size) -> Result<Stored, String> {
     if decoder.dimensions() != (size.width, size.height) {
         return Err("two sizes in one file".into());
     }
-    decoder
-        .set_limits(limits(size))
-        .map_err(|e| e.to_string())?;
+    decoder.set_limits(limits(size)).map_err(|e| e.to_string())?;
     let profile = decoder.icc_profile().unwrap_or(None);
     let layout = decoder.color_type();
     let length = usize::try_from(decoder.total_bytes()).map_err(|e| e.to_string())?;
@@ -53,12 +45,7 @@ fn read(mut decoder: impl ImageDecoder, size: Size) -> Result<Stored, String> {
         }
         other => return Err(format!("unexpected samples {other:?}")),
     };
-    Ok(Stored {
-        size,
-        samples,
-        alpha,
-        profile,
-    })
+    Ok(Stored { size, samples, alpha, profile })
 }
 
 /// What a decoder may allocate besides the output: two more buffers of four bytes a pixel.

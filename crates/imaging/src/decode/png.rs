@@ -72,8 +72,7 @@ impl Planes {
         match self.layout {
             ColorType::Rgba => {
                 let pixels = row.as_chunks::<4>().0;
-                self.colour
-                    .extend(pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]));
+                self.colour.extend(pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]));
                 self.alpha.extend(pixels.iter().map(|p| p[3]));
             }
             ColorType::GrayscaleAlpha => {
@@ -86,17 +85,10 @@ impl Planes {
     }
 
     fn finish(self, size: Size, profile: Option<Vec<u8>>) -> Result<Stored, String> {
-        let grey = matches!(
-            self.layout,
-            ColorType::Grayscale | ColorType::GrayscaleAlpha
-        );
+        let grey = matches!(self.layout, ColorType::Grayscale | ColorType::GrayscaleAlpha);
         Ok(Stored {
             size,
-            samples: if grey {
-                Samples::Grey(self.colour)
-            } else {
-                Samples::Rgb(self.colour)
-            },
+            samples: if grey { Samples::Grey(self.colour) } else { Samples::Rgb(self.colour) },
             alpha: (!self.alpha.is_empty()).then_some(self.alpha),
             profile,
         })

@@ -50,11 +50,7 @@ impl Picture {
         let grey_as_rgb;
         let (pixels, size, channels) = match raster {
             Raster::Grey(image) => {
-                grey_as_rgb = image
-                    .as_raw()
-                    .iter()
-                    .flat_map(|&v| [v; 3])
-                    .collect::<Vec<_>>();
+                grey_as_rgb = image.as_raw().iter().flat_map(|&v| [v; 3]).collect::<Vec<_>>();
                 let (_, size, _) = parts(raster);
                 (grey_as_rgb.as_slice(), size, 3)
             }

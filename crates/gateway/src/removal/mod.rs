@@ -1,0 +1,153 @@
+//! `POST /rmbg`: a picture in, its cut-out out.
+//!
+//! The order is the contract's: whom the request claims to be, then the upload
+//! and its fields, then whether the caller may and can pay, then the work. So a
+//! faulty request is told so before anybody counts it, and a refused caller
+//! costs no work.
+
+mod answer;
+mod body;
+mod form;
+mod idempotency;
+mod inline;
+mod memory;
+mod reservation;
+mod submission;
+
+use std::time::Instant;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{self, Data},
+};
+use proto::{
+    RemoveJob,
+    inference_v1::{ImageFormat, RenderSpec},
+};
+use validation::{Colour, Options, OutputFormat};
+
+pub(crate) use self::{
+    answer::CutOutJson,
+    body::UploadPolicy,
+    submission::{JsonUpload, Upload},
+};
+use self::{
+    answer::Representation, body::UploadBody, idempotency::IdempotencyKey,
+    reservation::Reservation, submission::Submission,
+};
+use crate::{app::App, credentials::Credentials, error::ApiError, request_id::RequestId};
+
+/// What one picture costs.
+const CREDITS: u32 = 1;
+
+/// Removes the background of one picture.
+///
+/// The picture is taken from the file's signature; its name and declared type
+/// are not trusted. Credits are charged on success only.
+#[utoipa::path(post, path = "/rmbg", tag = "Pictures", operation_id = "remove_background",
+    security((), ("api_key" = []), ("user_token" = [])),
+    params(
+        ("Accept" = Option<String>, Header,
+         description = "`application/json` alone asks for JSON with a data URL instead of bytes."),
+        ("Idempotency-Key" = Option<String>, Header,
+         description = "The same key and the same request within 24 hours is charged once."),
+        ("X-Request-Id" = Option<String>, Header,
+         description = "Names the request: up to 64 letters, digits, `-`, `_`, `.`."),
+    ),
+    request_body(content(
+        (Upload = "multipart/form-data"),
+        (JsonUpload = "application/json"),
+    )),
+    responses((status = 200, description = "The finished picture.",
+        content(
+            (Vec<u8> = "image/webp"), (Vec<u8> = "image/png"),
+            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"),
+            (CutOutJson = "application/json"),
+        ),
+        headers(
+            ("Content-Length" = u64, description = "Always present."),
+            ("X-Credits-Charged" = u32, description = "What this picture cost."),
+            ("X-Width" = u32, description = "Width of the answer in pixels."),
+            ("X-Height" = u32, description = "Height of the answer in pixels."),
+            ("X-Request-Id" = String, description = "The name of the request."),
+            ("X-Model" = String, description = "Name and version of the network."),
+            ("X-Processing-Ms" = u64, description = "Milliseconds of work."),
+            ("X-RateLimit-Limit" = u32, description = "Requests a period of the plan."),
+            ("X-RateLimit-Remaining" = u32, description = "Requests left in the period."),
+            ("X-RateLimit-Reset" = u32, description = "Seconds until the limit is whole again."),
+        ))))]
+pub(crate) async fn remove_background(
+    request: HttpRequest,
+    payload: web::Payload,
+    app: Data<App>,
+) -> Result<HttpResponse, ApiError> {
+    let body = UploadBody::new(request.headers(), payload, &app.uploads);
+    let result = serve(&request, &body, &app).await;
+    if result.is_err() {
+        // Many clients read the answer only once they have sent everything, so
+        // an early refusal has to take the rest in first.
+        body.drain().await;
+    }
+    result
+}
+
+async fn serve(
+    request: &HttpRequest,
+    body: &UploadBody,
+    app: &App,
+) -> Result<HttpResponse, ApiError> {
+    let headers = request.headers();
+    let credentials = Credentials::of(headers)?;
+    let idempotency_key = IdempotencyKey::of(headers)?;
+    let submission = Submission::receive(headers, body, app.uploads.clone()).await?;
+    let limits = app.limits;
+    let accepted = web::block(move || submission.accept(&limits))
+        .await
+        .map_err(|_| ApiError::busy("the blocking pool is gone"))??;
+    let deadline = Instant::now() + app.deadline;
+
+    let caller = credentials.into_caller(app.proxies.client_of(request));
+    let fingerprint = accepted.fingerprint;
+    let reservation = Reservation::open(app, caller, idempotency_key, fingerprint, CREDITS).await?;
+    let job = RemoveJob {
+        image: accepted.image,
+        width: accepted.stored.width,
+        height: accepted.stored.height,
+        spec: render_spec(&accepted.options),
+        request_id: RequestId::of(request).as_str().to_owned(),
+        deadline: Some(deadline),
+        model: None,
+    };
+    let cut_out = app.inference.run(job, |stage| tracing::debug!(?stage, "working")).await?;
+    let rate = reservation.rate();
+    let charged = reservation.commit().await;
+    Ok(Representation::wanted(headers).answer(cut_out, charged, rate))
+}
+
+/// The options as the worker reads them.
+fn render_spec(options: &Options) -> RenderSpec {
+    RenderSpec {
+        format: image_format(options.format).into(),
+        width: options.width.map_or(0, validation::Pixels::get),
+        height: options.height.map_or(0, validation::Pixels::get),
+        exact: options.exact_resize,
+        mask: options.mask,
+        background: options.background.map(packed),
+        angle: options.angle.degrees(),
+        expand: options.expand,
+    }
+}
+
+fn image_format(format: OutputFormat) -> ImageFormat {
+    match format {
+        OutputFormat::Webp => ImageFormat::Webp,
+        OutputFormat::Png => ImageFormat::Png,
+        OutputFormat::Jpeg => ImageFormat::Jpeg,
+        OutputFormat::Bmp => ImageFormat::Bmp,
+    }
+}
+
+/// 0xRRGGBBAA.
+fn packed(colour: Colour) -> u32 {
+    u32::from_be_bytes([colour.red, colour.green, colour.blue, colour.alpha])
+}

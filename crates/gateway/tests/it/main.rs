@@ -1,0 +1,1 @@
+//! The gateway over real sockets, with scripted services behind it.

@@ -3,8 +3,9 @@
 //! Colour is multiplied by alpha before it is averaged and divided after, so that invisible pixels
 //! lend no colour to visible ones.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::{ImagingError, Size};
 
@@ -83,20 +84,33 @@ impl Plane<'_> {
         to: Size,
         filter: Filter,
     ) -> Result<Vec<u8>, ImagingError> {
-        let kind = match self.channels {
-            1 => PixelType::U8,
-            3 => PixelType::U8x3,
-            _ => PixelType::U8x4,
-        };
+        match self.channels {
+            1 => self.typed::<U8>(span, to, filter),
+            3 => self.typed::<U8x3>(span, to, filter),
+            _ => self.typed::<U8x4>(span, to, filter),
+        }
+    }
+
+    /// Only the three kinds of pixel in use are compiled: the untyped entry of the resizer brings
+    /// in its fourteen, which take minutes.
+    fn typed<P: PixelTrait>(
+        &self,
+        span: RowSpan,
+        to: Size,
+        filter: Filter,
+    ) -> Result<Vec<u8>, ImagingError> {
         let failed = |e: &dyn std::fmt::Display| ImagingError::internal("resize", e);
-        let source = ImageRef::new(self.size.width, self.size.height, self.pixels, kind)
+        let source = TypedImageRef::<P>::from_buffer(self.size.width, self.size.height, self.pixels)
             .map_err(|e| failed(&e))?;
-        let mut target = Image::new(to.width, to.height, kind);
+        let mut resized = vec![0; to.width as usize * to.height as usize * P::size()];
+        let mut target = TypedImage::<P>::from_buffer(to.width, to.height, &mut resized)
+            .map_err(|e| failed(&e))?;
         let options = ResizeOptions::new()
             .resize_alg(filter.algorithm())
             .use_alpha(self.channels == 4 && !self.premultiplied)
             .crop(0.0, span.top, f64::from(self.size.width), span.height);
-        Resizer::new().resize(&source, &mut target, &options).map_err(|e| failed(&e))?;
-        Ok(target.into_vec())
+        Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| failed(&e))?;
+        drop(target);
+        Ok(resized)
     }
 }

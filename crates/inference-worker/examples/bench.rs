@@ -33,15 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     print_head(processor.model());
     for &megapixels in &arguments.megapixels {
         let photo = jpeg(megapixels)?;
-        for format in
-            [OutputFormat::Png, OutputFormat::WebP, OutputFormat::Jpeg, OutputFormat::Bmp]
+        for format in [OutputFormat::Png, OutputFormat::WebP, OutputFormat::Jpeg, OutputFormat::Bmp]
         {
             let options = RenderOptions { format, ..Default::default() };
             let row = measure(&processor, &photo, &options, arguments.runs)?;
             print_row(megapixels, format.extension(), &row);
         }
-        let options =
-            RenderOptions { mask: true, format: OutputFormat::Png, ..Default::default() };
+        let options = RenderOptions { mask: true, format: OutputFormat::Png, ..Default::default() };
         print_row(megapixels, "mask", &measure(&processor, &photo, &options, arguments.runs)?);
     }
     Ok(())

@@ -49,7 +49,12 @@ pub(crate) struct Job {
 
 impl Job {
     /// Runs to the end, the deadline, or until nobody listens.
-    pub(crate) async fn run(self, workers: Arc<Workers>, ticket: Ticket, events: mpsc::Sender<Told>) {
+    pub(crate) async fn run(
+        self,
+        workers: Arc<Workers>,
+        ticket: Ticket,
+        events: mpsc::Sender<Told>,
+    ) {
         let admitted = self.admitted;
         let deadline = self.deadline;
         let stages = Stages { job: self, workers, events: events.clone() };

@@ -24,9 +24,11 @@ impl Pool {
         let receiver = Arc::new(Mutex::new(receiver));
         for index in 0..threads {
             let receiver = Arc::clone(&receiver);
-            thread::Builder::new()
-                .name(format!("{name}-{index}"))
-                .spawn(move || while let Some(work) = next(&receiver) { work() })?;
+            thread::Builder::new().name(format!("{name}-{index}")).spawn(move || {
+                while let Some(work) = next(&receiver) {
+                    work()
+                }
+            })?;
         }
         Ok(Self(sender))
     }
@@ -35,7 +37,10 @@ impl Pool {
     /// jobs that were let in and started reach it.
     ///
     /// The work must not panic; stages hold their own barrier.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let (reply, answer) = oneshot::channel();
         let work = move || {
             if !reply.is_closed() {

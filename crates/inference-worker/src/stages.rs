@@ -36,8 +36,8 @@ pub(crate) struct Passage {
 
 impl Passage {
     pub(crate) fn decode(&mut self, bytes: &[u8], network: &Network) -> Result<Decoded, JobError> {
-        let photo = self
-            .step(Step::Decode, || imaging::decode(bytes, &DecodeLimits::default()))??;
+        let photo =
+            self.step(Step::Decode, || imaging::decode(bytes, &DecodeLimits::default()))??;
         let input = self.step(Step::Prepare, || network.input(&photo))??;
         Ok(Decoded { photo, input })
     }

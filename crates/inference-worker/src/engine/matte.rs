@@ -31,7 +31,8 @@ pub fn matte(output: Tensor, manifest: &Manifest) -> Result<Matte, EngineError> 
     if manifest.output.activation == Activation::Minmax {
         stretch(&mut values);
     }
-    let side = |side: usize| u32::try_from(side).map_err(|_| EngineError("output too large".into()));
+    let side =
+        |side: usize| u32::try_from(side).map_err(|_| EngineError("output too large".into()));
     Matte::new(values, side(planes.width)?, side(planes.height)?)
         .map_err(|error| EngineError(error.to_string()))
 }

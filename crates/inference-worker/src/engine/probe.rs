@@ -93,8 +93,7 @@ fn output(answer: &Tensor, layout: Layout) -> Output {
         (&[_, channels, _, _], Layout::Nchw) | (&[_, _, _, channels], Layout::Nhwc) => channels,
         _ => 1,
     };
-    let finished =
-        answer.values.iter().all(|value| (-SLACK..=1.0 + SLACK).contains(value));
+    let finished = answer.values.iter().all(|value| (-SLACK..=1.0 + SLACK).contains(value));
     let activation = match (finished, channels) {
         (true, _) => Activation::None,
         (false, 1) => Activation::Sigmoid,

@@ -27,9 +27,8 @@ pub(super) fn boundary_f(predicted: &GrayImage, truth: &GrayImage) -> f64 {
 /// Pixels that differ from their neighbour to the right, below, or both.
 fn outline(mask: &GrayImage) -> GrayImage {
     let (width, height) = mask.dimensions();
-    let is_subject = |x: u32, y: u32| {
-        mask.get_pixel(x.min(width - 1), y.min(height - 1)).0[0] >= HALF
-    };
+    let is_subject =
+        |x: u32, y: u32| mask.get_pixel(x.min(width - 1), y.min(height - 1)).0[0] >= HALF;
     GrayImage::from_fn(width, height, |x, y| {
         let here = is_subject(x, y);
         let differs = [(x + 1, y), (x, y + 1), (x + 1, y + 1)]

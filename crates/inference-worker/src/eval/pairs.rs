@@ -52,9 +52,8 @@ pub fn pairs(images: &Path, masks: &Path) -> Result<Vec<Pair>, EvalError> {
     let mask_of: HashMap<OsString, PathBuf> = pictures(masks)?.into_iter().collect();
     let mut photos = pictures(images)?;
     photos.sort();
-    let paired = photos
-        .into_iter()
-        .filter_map(|(name, image)| Some((image, mask_of.get(&name)?.clone())));
+    let paired =
+        photos.into_iter().filter_map(|(name, image)| Some((image, mask_of.get(&name)?.clone())));
     let pairs: Vec<_> =
         paired.enumerate().map(|(index, (image, mask))| Pair { index, image, mask }).collect();
     if pairs.is_empty() {

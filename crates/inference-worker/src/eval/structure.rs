@@ -34,8 +34,7 @@ fn object(predicted: &GrayImage, truth: &GrayImage, subject: f64) -> f64 {
     let similarity = |values: Moments| {
         2.0 * values.mean / (values.mean * values.mean + 1.0 + values.variance.sqrt())
     };
-    subject * similarity(Moments::of(inside))
-        + (1.0 - subject) * similarity(Moments::of(outside))
+    subject * similarity(Moments::of(inside)) + (1.0 - subject) * similarity(Moments::of(outside))
 }
 
 /// Mean, and variance with the count less one.

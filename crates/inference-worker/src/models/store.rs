@@ -191,7 +191,11 @@ impl ModelStore {
         if name.contains(['/', '\\']) || !path.exists() {
             let known = published(name).is_some();
             let name = name.to_owned();
-            return Err(if known { ModelError::NotPulled(name) } else { ModelError::Unknown(name) });
+            return Err(if known {
+                ModelError::NotPulled(name)
+            } else {
+                ModelError::Unknown(name)
+            });
         }
         let manifest = Manifest::read(&path)?;
         let file = self.folder.join(&manifest.file);
@@ -256,9 +260,8 @@ mod tests {
     fn the_list_says_where_each_network_is() {
         let (_folder, store) = store_with_copy();
         let list = store.list().expect("list");
-        let presence = |name: &str| {
-            list.iter().find(|row| row.manifest.name == name).map(|row| row.presence)
-        };
+        let presence =
+            |name: &str| list.iter().find(|row| row.manifest.name == name).map(|row| row.presence);
         assert_eq!(presence("builtin"), Some(Presence::Embedded));
         assert_eq!(presence("copy"), Some(Presence::Pulled));
         assert_eq!(presence("u2netp"), Some(Presence::Published));

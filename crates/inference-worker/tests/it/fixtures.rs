@@ -46,7 +46,10 @@ pub(crate) fn png(width: u32, height: u32) -> Bytes {
 }
 
 pub(crate) fn job(image: Bytes) -> RemoveJob {
-    job_with(image, RenderSpec { format: ImageFormat::Png.into(), expand: true, ..Default::default() })
+    job_with(
+        image,
+        RenderSpec { format: ImageFormat::Png.into(), expand: true, ..Default::default() },
+    )
 }
 
 pub(crate) fn job_with(image: Bytes, spec: RenderSpec) -> RemoveJob {
@@ -63,7 +66,10 @@ pub(crate) fn config(changes: &[(&str, usize)]) -> InferenceConfig {
     InferenceConfig::load(&layers).expect("valid")
 }
 
-pub(crate) fn service(changes: &[(&str, usize)], engine: impl Engine + 'static) -> InferenceService {
+pub(crate) fn service(
+    changes: &[(&str, usize)],
+    engine: impl Engine + 'static,
+) -> InferenceService {
     InferenceService::new(&config(changes), vec![network(engine)]).expect("builds")
 }
 

@@ -65,9 +65,9 @@ fn answer(mut stream: &TcpStream, file: &[u8], manner: Manner) -> Option<String>
         let line = line.to_lowercase();
         range = range.or(line.strip_prefix("range: ").map(str::to_owned));
     }
-    let from = range.as_deref().and_then(|range| {
-        range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok()
-    });
+    let from = range
+        .as_deref()
+        .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     let total = file.len();
     let (head, body) = match (manner, from) {
         (Manner::Missing, _) => ("404 Not Found".to_owned(), &file[..0]),

@@ -115,8 +115,7 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let mut other = builtin();
     other.manifest.name = "other".into();
     let networks = vec![network(Brightness), Network::new(other.manifest, Box::new(Brightness))];
-    let service =
-        inference_worker::InferenceService::new(&config(&[]), networks).expect("builds");
+    let service = inference_worker::InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
     assert_eq!(run(&service, asked).await.expect("a picture").model, "other-1");

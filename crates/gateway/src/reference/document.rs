@@ -17,8 +17,7 @@ use crate::{accounts, credentials::API_KEY, reference, removal, status, usage};
     info(
         title = "Background removal",
         description = "Removes the background of a picture. Every error is JSON with `error` and \
-                       the HTTP `status`; messages are stable, programs may compare them.",
-        license(name = "MIT")
+                       the HTTP `status`; messages are stable, programs may compare them."
     ),
     tags(
         (name = "Pictures", description = "Removing backgrounds."),

@@ -36,10 +36,13 @@ for i = 1, count do
   redis.call('ZADD', windows, ARGV[8 + 2 * i], ARGV[7 + 2 * i])
 end
 
--- Sums only grow, so the larger one is the later one.
+-- Sums only grow, so the larger one is the later one. There is no counter
+-- before there is something to count.
 for i = 4, #KEYS do
   local sum = ARGV[8 + 2 * count + i - 3]
-  if replace or tonumber(sum) > tonumber(redis.call('GET', KEYS[i]) or 0) then
+  if replace and sum == '0' then
+    redis.call('DEL', KEYS[i])
+  elseif replace or tonumber(sum) > tonumber(redis.call('GET', KEYS[i]) or 0) then
     redis.call('SET', KEYS[i], sum)
   end
 end

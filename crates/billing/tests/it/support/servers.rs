@@ -1,0 +1,168 @@
+//! Redis and Postgres on free ports. Each runs below a shell that ends it when
+//! this process is gone, however it went.
+
+use std::{
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// Ends the server when our end of its standard input closes.
+const KEEPER: &str = r#""$@" >/dev/null 2>&1 </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server"#;
+
+/// A server process and its folder.
+pub(crate) struct Server {
+    keeper: Child,
+    port: u16,
+    command: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    fn start(command: Vec<String>, port: u16, folder: tempfile::TempDir) -> Self {
+        let keeper = keep(&command);
+        let server = Self { keeper, port, command, folder };
+        server.wait();
+        server
+    }
+
+    /// Stops it in order, as an operator does.
+    pub(crate) fn stop(&mut self) {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait().expect("the keeper ends");
+    }
+
+    /// Starts it again on the same port and folder.
+    pub(crate) fn resume(&mut self) {
+        self.keeper = keep(&self.command);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < until, "{} does not answer", self.command.join(" "));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        // Nothing is lost where it is gone already.
+        let _ = self.keeper.wait();
+    }
+}
+
+fn keep(command: &[String]) -> Child {
+    Command::new("sh")
+        .args(["-c", KEEPER, "keeper"])
+        .args(command)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell")
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// A Redis of its own, empty.
+pub(crate) struct Redis(Server);
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
+        let mut command: Vec<String> = ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
+            .map(str::to_owned)
+            .into();
+        command.extend(["--port".into(), port.to_string(), "--dir".into(), text(folder.path())]);
+        Self(Server::start(command, port, folder))
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.0.port)
+    }
+}
+
+/// A Postgres of its own.
+pub(crate) struct Postgres(pub(crate) Server);
+
+impl Postgres {
+    /// One that every test may make databases on.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let bin = postgres_bin();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("a folder");
+        let mut init = as_somebody(bin.join("initdb"));
+        init.extend(["-D", &text(&data), "-U", "rembg", "-A", "trust", "-N"].map(str::to_owned));
+        let done = Command::new(&init[0]).args(&init[1..]).output().expect("initdb runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let port = free_port();
+        let mut command = as_somebody(bin.join("postgres"));
+        command.extend(["-D", &text(&data), "-p", &port.to_string(), "-h", "127.0.0.1"].map(str::to_owned));
+        command.extend(["-k", &text(folder.path()), "-c", "max_connections=300"].map(str::to_owned));
+        let server = Self(Server::start(command, port, folder));
+        server.wait_ready();
+        server
+    }
+
+    /// Listening comes a moment before answering.
+    pub(crate) fn wait_ready(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !self.sql("postgres", "SELECT 1") {
+            assert!(Instant::now() < until, "Postgres does not answer");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Makes a database and returns its address.
+    pub(crate) fn database(&self, name: &str) -> String {
+        let name = name.replace('-', "_");
+        assert!(self.sql("postgres", &format!("CREATE DATABASE {name}")), "a database");
+        format!("postgres://rembg@127.0.0.1:{}/{name}", self.0.port)
+    }
+
+    fn sql(&self, database: &str, statement: &str) -> bool {
+        let address = format!("postgres://rembg@127.0.0.1:{}/{database}", self.0.port);
+        let done = Command::new(postgres_bin().join("psql")).args([&address, "-qc", statement]).output();
+        done.is_ok_and(|done| done.status.success())
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.folder.path()
+    }
+}
+
+/// Postgres refuses to run as root.
+fn as_somebody(program: PathBuf) -> Vec<String> {
+    let whoami = Command::new("id").arg("-u").output().expect("id runs");
+    let root = whoami.stdout.trim_ascii() == b"0";
+    let user: &[&str] = if root { &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] } else { &[] };
+    user.iter().map(|part| (*part).to_owned()).chain([text(&program)]).collect()
+}
+
+fn postgres_bin() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("Postgres is installed");
+    let bins = versions.filter_map(Result::ok).map(|version| version.path().join("bin"));
+    bins.filter(|bin| bin.join("initdb").exists()).max().expect("Postgres is installed")
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("a plain path").to_owned()
+}

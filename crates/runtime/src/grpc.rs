@@ -11,6 +11,9 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::shutdown::{DrainConfig, Shutdown};
 
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// The health service's name for «the process answers», which a full queue or a
+/// drain does not change: the answer to a liveness probe.
+const LIVENESS: &str = "liveness";
 
 /// Serves the routes until the shutdown is over. `ready` is asked twice a
 /// second; its answer is what the health service tells, so a full queue takes
@@ -31,6 +34,7 @@ where
 {
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", ServingStatus::NotServing).await;
+    reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     let probe = tokio::spawn(report(reporter, ready, shutdown.clone()));
     let stop = {
         let shutdown = shutdown.clone();

@@ -1,6 +1,8 @@
 //! Logs to standard error, as text or JSON, and traces over OTLP where an
 //! endpoint is configured.
 
+use std::io::IsTerminal as _;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
@@ -72,7 +74,9 @@ pub fn install(
     service: &'static str,
 ) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.log)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let lines = match config.format {
         LogFormat::Text => lines.with_target(false).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -111,9 +111,12 @@ mod tests {
         }
     }
 
+    /// Headers, and what they say or how they are refused.
+    type Case<'a> = (&'a [(&'static str, &'a str)], Result<&'a str, u16>);
+
     #[test]
     fn identities() {
-        let cases: &[(&[(&'static str, &str)], Result<&str, u16>)] = &[
+        let cases: &[Case<'_>] = &[
             (&[], Ok("anonymous")),
             (&[("x-api-key", "k")], Ok("key k")),
             (&[("x-api-key", " k ")], Ok("key k")),

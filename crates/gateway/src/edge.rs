@@ -65,10 +65,13 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 /// all errors; logs what went wrong inside.
 fn shaped(response: ServiceResponse, id: &RequestId) -> ServiceResponse {
     let status = response.status();
-    if status.is_server_error() {
-        let cause = response.response().error().map(ToString::to_string);
-        let cause = cause.as_deref().unwrap_or("unknown");
-        tracing::warn!(request_id = id.as_str(), status = status.as_u16(), cause, "failed");
+    if let Some(cause) = response.response().error().filter(|_| status.is_server_error()) {
+        let (request_id, code) = (id.as_str(), status.as_u16());
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(request_id, status = code, %cause, "failed");
+        } else {
+            tracing::warn!(request_id, status = code, %cause, "refused for now");
+        }
     }
     if status.as_u16() < 400 || is_json(response.headers()) {
         return response;

@@ -21,6 +21,8 @@ pub(crate) fn configure(config: &mut ServiceConfig) {
     Endpoint::at("/readyz").get(status::readyz).mount(config);
     Endpoint::at("/metrics").get(status::metrics).mount(config);
     Endpoint::at("/").get(landing::page).mount(config);
+    Endpoint::at("/verify").get(landing::verify).mount(config);
+    Endpoint::at("/reset").get(landing::reset).mount(config);
     Endpoint::at("/assets/{file}").get(landing::asset).mount(config);
 }
 

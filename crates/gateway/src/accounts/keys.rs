@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::timestamp::rfc3339;
 use crate::{app::App, credentials::Credentials, error::ApiError, json_fields::JsonFields};
 
-/// What a new key is called; the schema of the reference.
+/// What a new key is called.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct KeyWish {

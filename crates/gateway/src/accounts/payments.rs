@@ -18,7 +18,7 @@ use crate::{
 /// Stripe's events stay far below.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
-/// What is bought, one of the two; the schema of the reference.
+/// What is bought: one of the two.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct Purchase {

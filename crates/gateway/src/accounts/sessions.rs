@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::timestamp::rfc3339;
 use crate::{app::App, credentials::Credentials, error::ApiError, json_fields::JsonFields};
 
-/// Who signs in or registers; the schema of the reference.
+/// An account by its e-mail address and password.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct EmailAndPassword {
@@ -21,14 +21,14 @@ pub(crate) struct EmailAndPassword {
     password: String,
 }
 
-/// The token of a mail's link; the schema of the reference.
+/// The token of a mail's link.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct MailToken {
     token: String,
 }
 
-/// Whose password is forgotten; the schema of the reference.
+/// Whose password is forgotten.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct ResetWish {
@@ -36,7 +36,7 @@ pub(crate) struct ResetWish {
     email: String,
 }
 
-/// The token of the reset mail and the password to be; the schema of the reference.
+/// The token of the reset mail's link, and the new password.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct NewPassword {

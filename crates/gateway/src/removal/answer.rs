@@ -12,6 +12,12 @@ use validation::OutputFormat;
 
 use crate::error::rate_headers;
 
+/// The bytes of the finished picture.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "read by the reference; bytes are sent as they are")]
+pub(crate) struct PictureFile(Vec<u8>);
+
 /// The finished picture in JSON.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CutOutJson {

@@ -26,14 +26,14 @@ use proto::{
 };
 use validation::{Colour, Options, OutputFormat};
 
-pub(crate) use self::{
-    answer::CutOutJson,
-    body::UploadPolicy,
-    submission::{JsonUpload, Upload},
-};
 use self::{
     answer::Representation, body::UploadBody, idempotency::IdempotencyKey,
     reservation::Reservation, submission::Submission,
+};
+pub(crate) use self::{
+    answer::{CutOutJson, PictureFile},
+    body::UploadPolicy,
+    submission::{JsonUpload, Upload},
 };
 use crate::{app::App, credentials::Credentials, error::ApiError, request_id::RequestId};
 
@@ -60,8 +60,8 @@ const CREDITS: u32 = 1;
     )),
     responses((status = 200, description = "The finished picture.",
         content(
-            (Vec<u8> = "image/webp"), (Vec<u8> = "image/png"),
-            (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/bmp"),
+            (PictureFile = "image/webp"), (PictureFile = "image/png"),
+            (PictureFile = "image/jpeg"), (PictureFile = "image/bmp"),
             (CutOutJson = "application/json"),
         ),
         headers(

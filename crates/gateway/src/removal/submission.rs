@@ -22,7 +22,7 @@ use super::{
 };
 use crate::error::ApiError;
 
-/// The fields of a form; the schema of the reference.
+/// A picture and what is to be made of it, as form fields.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; forms are read field by field")]
 pub(crate) struct Upload {
@@ -33,7 +33,7 @@ pub(crate) struct Upload {
     options: OptionFields,
 }
 
-/// A JSON body; the schema of the reference.
+/// A picture and what is to be made of it, as JSON.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct JsonUpload {
@@ -49,28 +49,28 @@ pub(crate) struct JsonUpload {
 #[expect(dead_code, reason = "read by the reference")]
 pub(crate) struct OptionFields {
     /// `png`, `jpeg` (also `jpg`), `webp` or `bmp`, in any letter case.
-    #[schema(default = "webp", example = "png")]
+    #[schema(nullable = false, default = "webp", example = "png")]
     format: Option<String>,
     /// Width to scale to. With `h`: the largest size inside w × h.
-    #[schema(minimum = 0, maximum = 10000, example = 800)]
+    #[schema(nullable = false, minimum = 0, maximum = 10000, example = 800)]
     w: Option<u32>,
     /// Height to scale to.
-    #[schema(minimum = 0, maximum = 10000, example = 600)]
+    #[schema(nullable = false, minimum = 0, maximum = 10000, example = 600)]
     h: Option<u32>,
     /// With `w` and `h`: exactly that size, even if it distorts.
-    #[schema(default = false)]
+    #[schema(nullable = false, default = false)]
     exact_resize: Option<bool>,
     /// The alpha matte alone: one grey channel, white is the subject.
-    #[schema(default = false)]
+    #[schema(nullable = false, default = false)]
     mask: Option<bool>,
     /// `#RGB`, `#RGBA`, `#RRGGBB`, `#RRGGBBAA`, with or without `#`, or a CSS name. Not with `mask`.
-    #[schema(example = "#ffffff")]
+    #[schema(nullable = false, example = "#ffffff")]
     bg_color: Option<String>,
     /// Degrees counter-clockwise, after the background is removed.
-    #[schema(default = 0, minimum = -360, maximum = 360)]
+    #[schema(nullable = false, default = 0, minimum = -360, maximum = 360)]
     angle: Option<f64>,
     /// Whether the canvas grows so that a rotation crops nothing.
-    #[schema(default = true)]
+    #[schema(nullable = false, default = true)]
     expand: Option<bool>,
 }
 

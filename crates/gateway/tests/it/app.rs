@@ -86,7 +86,7 @@ impl Setup {
             .flag("gateway.threads", Some(1));
         Self {
             layers,
-            inference: FakeInference::answering(finish),
+            inference: FakeInference::answering(|job| finish(&job)),
             billing: willing(&journal),
             journal,
             drain: DrainConfig { notice_seconds: 0.0, drain_seconds: 5.0 },
@@ -146,7 +146,7 @@ impl Setup {
 }
 
 /// A picture of the size and format that was asked for.
-pub(crate) fn finish(job: RemoveJob) -> CutOut {
+pub(crate) fn finish(job: &RemoveJob) -> CutOut {
     CutOut {
         image: CUT_OUT.into(),
         width: job.width,

@@ -91,7 +91,7 @@ async fn the_worker_is_told_everything() {
     let app = Setup::new()
         .inference(FakeInference::answering(move |job| {
             seen.lock().expect("jobs").push(job.clone());
-            finish(job)
+            finish(&job)
         }))
         .start();
     let form = photo()

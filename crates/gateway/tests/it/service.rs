@@ -105,7 +105,7 @@ async fn health_does_not_depend_on_anybody() {
 #[tokio::test]
 async fn readiness_asks_both_services() {
     let status = |ready| inference_v1::GetStatusResponse { ready, ..Default::default() };
-    let idle = || FakeInference::answering(finish);
+    let idle = || FakeInference::answering(|job| finish(&job));
     let down = |_| Err(ServiceError::new(ErrorCode::Unavailable, "down"));
     let app = Setup::new().start();
     let expected = json!({ "status": 200, "accepting": true, "inference": true, "billing": true });
@@ -146,15 +146,22 @@ async fn requests_are_measured_without_secrets() {
 }
 
 #[tokio::test]
-async fn the_landing_page_is_self_contained() {
+async fn the_pages_are_self_contained() {
     let app = TestApp::start();
-    let page = app.get("/").send().await.expect("answer").text().await.expect("body");
-    for foreign in ["src=\"http", "href=\"http", "src=\"//", "<script>"] {
-        assert!(!page.contains(foreign), "{foreign}");
-    }
-    for (asset, kind) in [("landing.js", "text/javascript"), ("landing.css", "text/css")] {
-        assert!(page.contains(asset));
-        let response = app.get(&format!("/assets/{asset}")).send().await.expect("answer");
-        assert!(header(&response, "content-type").starts_with(kind));
+    let pages = [
+        ("/", "landing.js"),
+        ("/verify?token=abc", "mail-link.js"),
+        ("/reset?token=abc", "mail-link.js"),
+    ];
+    for (path, script) in pages {
+        let page = app.get(path).send().await.expect("answer").text().await.expect("body");
+        for foreign in ["src=\"http", "href=\"http", "src=\"//", "<script>"] {
+            assert!(!page.contains(foreign), "{path}: {foreign}");
+        }
+        for (asset, kind) in [(script, "text/javascript"), ("landing.css", "text/css")] {
+            assert!(page.contains(asset), "{path}: {asset}");
+            let response = app.get(&format!("/assets/{asset}")).send().await.expect("answer");
+            assert!(header(&response, "content-type").starts_with(kind));
+        }
     }
 }

@@ -12,7 +12,7 @@ fn slow(millis: u64) -> FakeInference {
     FakeInference::new(move |job| {
         let work = async move {
             tokio::time::sleep(Duration::from_millis(millis)).await;
-            Ok(JobEvent::Done(finish(job)))
+            Ok(JobEvent::Done(finish(&job)))
         };
         Ok(stream::once(work).boxed())
     })

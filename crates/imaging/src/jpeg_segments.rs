@@ -1,7 +1,7 @@
 //! The marker structure of a JPEG file (ITU-T T.81, annex B), read without decoding.
 //!
-//! Serves two ends: the header's facts for [`crate::probe`], and the proof that the file was not
-//! cut short, which the pixel decoder does not ask for (it fills what is missing with grey).
+//! Serves two ends: the header's facts for [`crate::probe`], and the place of the end, which the
+//! pixel decoder does not ask for (it fills what is missing with grey).
 
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
@@ -15,8 +15,7 @@ pub(crate) struct JpegHeader<'a> {
     pub(crate) height: u16,
     /// TIFF structure of the EXIF segment, without its `Exif\0\0` prefix.
     pub(crate) exif: Option<&'a [u8]>,
-    /// Whether an Adobe segment is present: then CMYK samples are stored inverted.
-    pub(crate) adobe: bool,
+    pub(crate) progressive: bool,
 }
 
 /// Reads the header up to the first scan, or `None` when it is damaged or has no frame.
@@ -27,11 +26,11 @@ pub(crate) fn read_header(bytes: &[u8]) -> Option<JpegHeader<'_>> {
         let (marker, body, next) = segment(bytes, at)?;
         match marker {
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
+                header.progressive = matches!(marker, 0xC2 | 0xC6 | 0xCA | 0xCE);
                 header.height = u16::from_be_bytes([*body.get(1)?, *body.get(2)?]);
                 header.width = u16::from_be_bytes([*body.get(3)?, *body.get(4)?]);
             }
             0xE1 if header.exif.is_none() => header.exif = body.strip_prefix(b"Exif\0\0"),
-            0xEE => header.adobe |= body.starts_with(b"Adobe"),
             SOS => return (header.width > 0 && header.height > 0).then_some(header),
             EOI => return None,
             _ => {}
@@ -40,19 +39,19 @@ pub(crate) fn read_header(bytes: &[u8]) -> Option<JpegHeader<'_>> {
     }
 }
 
-/// Whether the file runs to its end-of-image marker.
+/// Where the end-of-image marker is, or `None` when the file was cut before it.
 ///
 /// Walks segment by segment, so that the end of a thumbnail inside EXIF does not count.
-pub(crate) fn reaches_its_end(bytes: &[u8]) -> bool {
+pub(crate) fn end_of_image(bytes: &[u8]) -> Option<usize> {
     let mut at = 2;
-    while let Some((marker, _, next)) = segment(bytes, at) {
+    loop {
+        let (marker, _, next) = segment(bytes, at)?;
         match marker {
-            EOI => return true,
+            EOI => return Some(next - 2),
             SOS => at = next + scan_length(&bytes[next..]),
             _ => at = next,
         }
     }
-    false
 }
 
 /// The segment whose marker is at or after `at`: marker, body, and where the next one starts.

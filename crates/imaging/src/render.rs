@@ -186,7 +186,7 @@ fn fitted_bands<const C: usize>(
         let (top, bottom) = (f64::from(first) * scale, f64::from(end) * scale);
         let rows = (top - reach).max(0.0) as usize
             ..((bottom + reach).ceil() as usize).min(canvas.height as usize);
-        let span = RowSpan { top: top - rows.start as f64, height: bottom - top };
+        let span = RowSpan::new(top - rows.start as f64, bottom - top, rows.len());
         let band = Plane {
             pixels: &rotation.rows::<C>(pixels, rows.clone()),
             size: Size::new(canvas.width, rows.len() as u32),

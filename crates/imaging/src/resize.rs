@@ -55,8 +55,19 @@ impl Filter {
 /// Rows of a source picture, as a range that may fall between rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowSpan {
-    pub(crate) top: f64,
-    pub(crate) height: f64,
+    top: f64,
+    height: f64,
+}
+
+impl RowSpan {
+    /// A span that ends within `rows`, whatever rounding did to its sum.
+    pub(crate) fn new(top: f64, height: f64, rows: usize) -> Self {
+        let mut height = height;
+        while top + height > rows as f64 {
+            height = height.min(rows as f64 - top).next_down();
+        }
+        Self { top, height }
+    }
 }
 
 /// Resizes interleaved 8-bit pixels of `channels` bytes (1, 3 or 4).
@@ -100,8 +111,9 @@ impl Plane<'_> {
         filter: Filter,
     ) -> Result<Vec<u8>, ImagingError> {
         let failed = |e: &dyn std::fmt::Display| ImagingError::internal("resize", e);
-        let source = TypedImageRef::<P>::from_buffer(self.size.width, self.size.height, self.pixels)
-            .map_err(|e| failed(&e))?;
+        let source =
+            TypedImageRef::<P>::from_buffer(self.size.width, self.size.height, self.pixels)
+                .map_err(|e| failed(&e))?;
         let mut resized = vec![0; to.width as usize * to.height as usize * P::size()];
         let mut target = TypedImage::<P>::from_buffer(to.width, to.height, &mut resized)
             .map_err(|e| failed(&e))?;

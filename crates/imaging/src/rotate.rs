@@ -160,10 +160,15 @@ impl<const C: usize> Sampler<'_, C> {
     }
 }
 
-/// Rounds; where the last of four channels is alpha, no colour may exceed it.
+/// Rounds. The kernel overshoots at edges: where the last of four channels is alpha, colours are
+/// scaled back with it, so that clipping it changes no hue, and none may exceed it.
 fn to_pixel<const C: usize>(sum: [f32; C]) -> [u8; C] {
-    let pixel = sum.map(|v| (v + 0.5) as u8);
-    if C == 4 { pixel.map(|v| v.min(pixel[C - 1])) } else { pixel }
+    if C != 4 {
+        return sum.map(|v| (v + 0.5) as u8);
+    }
+    let scale = 255.0 / sum[C - 1].max(255.0);
+    let pixel = sum.map(|v| (v * scale + 0.5) as u8);
+    pixel.map(|v| v.min(pixel[C - 1]))
 }
 
 /// Weights of the four nearest samples at a fraction between the middle two.

@@ -12,11 +12,25 @@ use crate::Size;
 use crate::colour::Samples;
 use crate::jpeg_segments;
 
+/// Zeros put in place of a baseline file's end marker: more than the decoder reads ahead, less than
+/// a row of blocks.
+const PADDING: usize = 16;
+
 pub(super) fn decode(bytes: &[u8], size: Size) -> Result<Stored, String> {
     let header = jpeg_segments::read_header(bytes).ok_or("unreadable header")?;
-    if !jpeg_segments::reaches_its_end(bytes) {
-        return Err("no end of image".into());
+    let end = jpeg_segments::end_of_image(bytes).ok_or("no end of image")?;
+    if header.progressive {
+        return decode_scans(bytes, size);
     }
+    // The decoder takes an end marker as leave to invent all blocks that are missing before it.
+    // Without one it runs dry and says so.
+    let mut endless = Vec::with_capacity(end + PADDING);
+    endless.extend_from_slice(&bytes[..end]);
+    endless.resize(end + PADDING, 0);
+    decode_scans(&endless, size)
+}
+
+fn decode_scans(bytes: &[u8], size: Size) -> Result<Stored, String> {
     let options = DecoderOptions::default()
         .set_max_width(size.width as usize)
         .set_max_height(size.height as usize);
@@ -32,7 +46,7 @@ pub(super) fn decode(bytes: &[u8], size: Size) -> Result<Stored, String> {
     decoder.decode_into(&mut pixels).map_err(|e| e.to_string())?;
     Ok(Stored {
         size: Size::new(width as u32, height as u32),
-        samples: samples(pixels, target, header.adobe),
+        samples: samples(pixels, target),
         alpha: None,
         profile,
     })
@@ -47,7 +61,7 @@ fn target_space(stored: ColorSpace) -> Result<ColorSpace, String> {
     }
 }
 
-fn samples(mut pixels: Vec<u8>, space: ColorSpace, adobe: bool) -> Samples {
+fn samples(mut pixels: Vec<u8>, space: ColorSpace) -> Samples {
     match space {
         ColorSpace::Luma => Samples::Grey(pixels),
         ColorSpace::YCCK => {
@@ -55,9 +69,8 @@ fn samples(mut pixels: Vec<u8>, space: ColorSpace, adobe: bool) -> Samples {
             Samples::Cmyk(pixels)
         }
         ColorSpace::CMYK => {
-            if adobe {
-                pixels.iter_mut().for_each(|v| *v = 255 - *v);
-            }
+            // Adobe's convention, which everybody follows: 255 is no ink.
+            pixels.iter_mut().for_each(|v| *v = 255 - *v);
             Samples::Cmyk(pixels)
         }
         _ => Samples::Rgb(pixels),

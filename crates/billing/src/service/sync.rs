@@ -152,13 +152,23 @@ impl Inner {
         let counted = self.counters.versions(&ids).await.map_err(fault::counters)?;
         let mut loaded = 0;
         for ((account, version), counted) in page.iter().zip(counted) {
-            if counted.is_some_and(|counted| counted >= *version) {
-                continue;
-            }
-            self.load(*account, Load::Careful).await?;
+            let how = match counted {
+                Some(counted) if counted == *version => continue,
+                Some(counted) if counted > *version && !self.is_beyond(*account, counted).await? => continue,
+                Some(counted) if counted > *version => Load::Exact,
+                _ => Load::Careful,
+            };
+            self.load(*account, how).await?;
             loaded += 1;
         }
         Ok(loaded)
+    }
+
+    /// Whether the counters know a change that the ledger does not: it was
+    /// restored from a backup. A change between two looks is no such thing.
+    async fn is_beyond(&self, account: AccountId, counted: i64) -> Answer<bool> {
+        let account = self.store.account(account).await.map_err(fault::store)?;
+        Ok(account.is_some_and(|account| account.version < counted))
     }
 
     fn project(&self, snapshot: &Snapshot) -> Projection {

@@ -73,4 +73,8 @@ impl SqliteStore {
     fn writer(&self) -> &SqlitePool {
         &self.write
     }
+
+    fn holder(&self) -> &SqlitePool {
+        &self.write
+    }
 }

@@ -74,7 +74,7 @@ impl Row {
 #[async_trait]
 impl Ledger for Backend {
     async fn reserve(&self, hold: &Hold, plans: &Plans) -> Result<Reserved> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_hold().await?;
         let account = lock_account(&mut tx, hold.account).await?.ok_or(StoreError::UnknownAccount)?;
         if let Some(row) = find(&mut tx, &hold.operation).await? {
             let own = row.account_id == hold.account;
@@ -121,7 +121,7 @@ impl Ledger for Backend {
     }
 
     async fn release(&self, operation: &OperationId, now: Moment) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_hold().await?;
         let Some(row) = lock_operation(&mut tx, operation).await?.filter(Row::is_open) else { return Ok(()) };
         resolve(&mut tx, &row, "released", now).await?;
         if row.charge() != Charge::NONE && !hand_over(&mut tx, &row).await? {

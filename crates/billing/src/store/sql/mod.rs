@@ -30,6 +30,12 @@ impl Backend {
     async fn begin(&self) -> Result<Transaction<'static, Db>> {
         Ok(self.writer().begin_with(BEGIN).await?)
     }
+
+    /// For what may be lost in a crash of the database: holds, and giving them
+    /// back.
+    async fn begin_hold(&self) -> Result<Transaction<'static, Db>> {
+        Ok(self.holder().begin_with(BEGIN).await?)
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,8 @@
 //! Whether the ledger's rows, the sums kept beside them, the counters and the
 //! answers of the service all say the same.
 
+use std::collections::HashSet;
+
 use sqlx::{PgPool, SqlitePool};
 
 use super::{Bed, Customer};
@@ -47,13 +49,16 @@ impl Audit {
         .expect("a row")
     }
 
-    /// One number.
-    pub(crate) async fn number(&self, statement: &'static str) -> i64 {
-        match self {
-            Self::Postgres(pool) => sqlx::query_scalar(statement).fetch_one(pool).await,
-            Self::Sqlite(pool) => sqlx::query_scalar(statement).fetch_one(pool).await,
+    /// The operations that a customer paid for.
+    pub(crate) async fn committed(&self, customer: &Customer) -> HashSet<String> {
+        const PAID: &str = "SELECT operation_id FROM ledger WHERE account_id = $1 AND state = 'committed'";
+        let id = customer.id.to_string();
+        let paid: Vec<String> = match self {
+            Self::Postgres(pool) => sqlx::query_scalar(PAID).bind(id).fetch_all(pool).await,
+            Self::Sqlite(pool) => sqlx::query_scalar(PAID).bind(id).fetch_all(pool).await,
         }
-        .expect("a number")
+        .expect("rows");
+        paid.into_iter().collect()
     }
 
     /// Compares everything, and returns what was charged: included and prepaid.

@@ -1,6 +1,8 @@
 //! A service to test on either backend, with accounts on it.
 
 mod audit;
+mod process;
+mod proxy;
 mod servers;
 
 use std::{
@@ -18,7 +20,10 @@ use proto::{
 use runtime::config::Layers;
 
 pub(crate) use audit::Audit;
-pub(crate) use servers::{Postgres, Redis, free_port};
+pub(crate) use process::Process;
+pub(crate) use proxy::Proxy;
+use servers::free_port;
+pub(crate) use servers::{Postgres, Redis};
 
 /// A service and what it stands on.
 pub(crate) struct Bed {
@@ -102,6 +107,16 @@ impl Bed {
             }
             None => self.service = self.restarted().await,
         }
+    }
+
+    /// Every byte of the store, as a thief would have it.
+    pub(crate) fn everything_stored(&self) -> Vec<u8> {
+        let url: String = self.layers.section("billing.database_url").expect("text");
+        if !url.is_empty() {
+            return servers::dump(&url);
+        }
+        let files = ["rembg.db", "rembg.db-wal"].map(|name| self.folder.path().join(name));
+        files.iter().filter_map(|file| std::fs::read(file).ok()).flatten().collect()
     }
 
     /// A verified account on a plan, with prepaid credits and a key.

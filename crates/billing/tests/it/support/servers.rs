@@ -18,13 +18,13 @@ pub(crate) struct Server {
     keeper: Child,
     port: u16,
     command: Vec<String>,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start(command: Vec<String>, port: u16, folder: tempfile::TempDir) -> Self {
         let keeper = keep(&command);
-        let server = Self { keeper, port, command, folder };
+        let server = Self { keeper, port, command, _folder: folder };
         server.wait();
         server
     }
@@ -89,6 +89,14 @@ impl Redis {
         self.0.port
     }
 
+    pub(crate) fn stop(&mut self) {
+        self.0.stop();
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.0.resume();
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.0.port)
     }
@@ -104,6 +112,7 @@ impl Postgres {
         SHARED.get_or_init(Self::start)
     }
 
+    /// Without fsync: these tests kill processes, not machines.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
@@ -116,7 +125,7 @@ impl Postgres {
         let port = free_port();
         let mut command = as_somebody(bin.join("postgres"));
         command.extend(["-D", &text(&data), "-p", &port.to_string(), "-h", "127.0.0.1"].map(str::to_owned));
-        command.extend(["-k", &text(folder.path()), "-c", "max_connections=300"].map(str::to_owned));
+        command.extend(["-k", &text(folder.path()), "-c", "max_connections=500", "-c", "fsync=off"].map(str::to_owned));
         let server = Self(Server::start(command, port, folder));
         server.wait_ready();
         server
@@ -143,10 +152,13 @@ impl Postgres {
         let done = Command::new(postgres_bin().join("psql")).args([&address, "-qc", statement]).output();
         done.is_ok_and(|done| done.status.success())
     }
+}
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.0.folder.path()
-    }
+/// A database as text.
+pub(crate) fn dump(url: &str) -> Vec<u8> {
+    let done = Command::new(postgres_bin().join("pg_dump")).args(["--inserts", url]).output().expect("pg_dump runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    done.stdout
 }
 
 /// Postgres refuses to run as root.

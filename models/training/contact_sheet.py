@@ -137,7 +137,7 @@ def pictures():
     yield from (rocket, crop(rocket, 0.3, 0.1, 0.75, 0.95), exposed(rocket, 2.0), camera, exposed(camera, 2.0))
     yield from (flower, crop(flower, 0.15, 0.1, 0.85, 0.95), exposed(flower, 2.2), exposed(flower, 0.5), turned(flower, -30))
     yield from (china, crop(china, 0.1, 0, 0.7, 1), horse, 255 - horse)
-    yield from (photo("clock_motion.png"), photo("moon.png"), photo("coins.png"), photo("hubble_deep_field.jpg"))
+    yield from (photo("clock_motion.png"), photo("gravel.png"), photo("coins.png"), photo("hubble_deep_field.jpg"))
     yield drawn(white, letters("SALE", (200, 30, 40)))
     yield drawn(black, letters("Aa", (240, 240, 235), 700))
     yield drawn(texture("gravel.png"), letters("OPEN", (250, 220, 60)))

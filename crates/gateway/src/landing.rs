@@ -12,7 +12,9 @@ const ASSETS: [(&str, &str, &str); 3] = [
     ("mail-link.js", SCRIPT, include_str!("../assets/mail-link.js")),
 ];
 
-/// Drop a picture, see the cut-out.
+/// A page for people: drop a picture, see the cut-out.
+#[utoipa::path(get, path = "/", tag = "Reference", operation_id = "landing",
+    responses((status = 200, description = "A page.", content_type = "text/html", body = String)))]
 pub(crate) async fn page() -> HttpResponse {
     html(include_str!("../assets/index.html"))
 }

@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use super::errors::{ErrorSchema, Errors, FieldErrorSchema};
-use crate::{accounts, credentials::API_KEY, reference, removal, status, usage};
+use crate::{accounts, credentials::API_KEY, landing, reference, removal, status, usage};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -25,7 +25,7 @@ use crate::{accounts, credentials::API_KEY, reference, removal, status, usage};
         (name = "Accounts", description = "Registering, signing in, the profile."),
         (name = "Keys", description = "API keys."),
         (name = "Payments", description = "Plans and packs, at Stripe."),
-        (name = "Reference", description = "This reference."),
+        (name = "Reference", description = "This reference, and the page for people."),
         (name = "Operations", description = "For those who run the service."),
     ),
     paths(
@@ -46,6 +46,7 @@ use crate::{accounts, credentials::API_KEY, reference, removal, status, usage};
         accounts::stripe_webhook,
         reference::openapi,
         reference::docs_page,
+        landing::page,
         status::healthz,
         status::readyz,
         status::metrics,

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::app::{TestApp, header, json as call};
 
-/// Every endpoint of the contract's sections 1 to 5 that is not a page.
-const OPERATIONS: [(&str, &str); 20] = [
+/// Every endpoint of the contract's sections 1 to 5.
+const OPERATIONS: [(&str, &str); 21] = [
     ("/rmbg", "post"),
     ("/api/auth/register", "post"),
     ("/api/auth/verify", "post"),
@@ -23,6 +23,7 @@ const OPERATIONS: [(&str, &str); 20] = [
     ("/api/membership-usage", "get"),
     ("/api/openapi", "get"),
     ("/api/docs", "get"),
+    ("/", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),

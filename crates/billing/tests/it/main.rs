@@ -7,5 +7,6 @@ mod counters;
 mod crash;
 mod limits;
 mod property;
+mod stripe;
 mod support;
 mod usage;

@@ -4,6 +4,7 @@ mod audit;
 mod process;
 mod proxy;
 mod servers;
+mod stripe;
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -24,6 +25,7 @@ pub(crate) use process::Process;
 pub(crate) use proxy::Proxy;
 use servers::free_port;
 pub(crate) use servers::{Postgres, Redis};
+pub(crate) use stripe::{Api, StripeStandIn, signatures};
 
 /// A service and what it stands on.
 pub(crate) struct Bed {

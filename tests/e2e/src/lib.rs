@@ -18,7 +18,7 @@ pub use accounts::Account;
 pub use backends::{Postgres, Redis};
 pub use call::{Answer, Call};
 pub use form::Form;
-pub use pictures::{Drawing, Kind, Pixels, decode, flat_png, photo};
+pub use pictures::{Drawing, Kind, Pixels, blank_png, decode, flat_png, photo};
 pub use process::{Exit, Process};
 pub use server::{Deployment, ServerBuilder, TestServer, program};
 pub use wait::{eventually, pause};

@@ -112,20 +112,35 @@ pub fn photo() -> Vec<u8> {
 }
 
 /// A huge PNG of one colour, written row by row: cheap to make, dear to decode.
-///
-/// # Panics
-/// Never: rows of the right length can be written.
 #[must_use]
 pub fn flat_png(width: u32, height: u32) -> Vec<u8> {
+    let row = [200, 80, 40].repeat(width as usize);
+    rows_of_png(width, height, png::ColorType::Rgb, png::BitDepth::Eight, &row)
+}
+
+/// A huge PNG with one bit a pixel, for tests that end at its header.
+#[must_use]
+pub fn blank_png(width: u32, height: u32) -> Vec<u8> {
+    let row = vec![0; width.div_ceil(8) as usize];
+    rows_of_png(width, height, png::ColorType::Grayscale, png::BitDepth::One, &row)
+}
+
+fn rows_of_png(
+    width: u32,
+    height: u32,
+    colour: png::ColorType,
+    depth: png::BitDepth,
+    row: &[u8],
+) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
-    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_color(colour);
+    encoder.set_depth(depth);
     encoder.set_compression(png::Compression::Fast);
     let mut writer = encoder.write_header().expect("header");
     let mut rows = writer.stream_writer().expect("stream");
-    let row: Vec<u8> = [200, 80, 40].repeat(width as usize);
     for _ in 0..height {
-        rows.write_all(&row).expect("row");
+        rows.write_all(row).expect("row");
     }
     rows.finish().expect("end");
     drop(writer);

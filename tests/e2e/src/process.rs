@@ -10,6 +10,9 @@ use std::{
 
 use crate::wait::eventually;
 
+/// What a failing test shows of a log.
+const LAST_LINES: usize = 25;
+
 /// How a process left.
 pub type Exit = ExitStatus;
 
@@ -62,10 +65,13 @@ impl Process {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Its name and log, for a failing test.
+    /// Its name and the end of its log, for a failing test.
     #[must_use]
     pub fn describe(&self) -> String {
-        format!("--- {} ---\n{}", self.name, self.log())
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let end = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        format!("--- {} ---\n{}\n", self.name, end.join("\n"))
     }
 
     /// Whether it still runs.

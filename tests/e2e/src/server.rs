@@ -176,7 +176,7 @@ impl TestServer {
     /// Everything the processes have printed.
     #[must_use]
     pub fn logs(&self) -> String {
-        self.processes.iter().map(Process::describe).collect()
+        self.processes.iter().map(Process::log).collect()
     }
 
     /// The processes; the one that clients talk to is the last.
@@ -299,7 +299,11 @@ impl TestServer {
             let ready = self.get("/readyz").try_send().is_some_and(|answer| answer.status == 200);
             (ready || !alive).then_some(ready)
         });
-        assert_eq!(ready, Some(true), "not ready:\n{}", self.logs());
+        assert_eq!(ready, Some(true), "not ready:\n{}", self.last_words());
+    }
+
+    fn last_words(&self) -> String {
+        self.processes.iter().map(Process::describe).collect()
     }
 
     /// One process makes its owner itself; three are given one.
@@ -320,7 +324,7 @@ impl Drop for TestServer {
     #[expect(clippy::print_stderr, reason = "the logs of a failed test")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", self.logs());
+            eprintln!("{}", self.last_words());
         }
     }
 }

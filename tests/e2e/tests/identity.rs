@@ -92,7 +92,7 @@ fn keys(server: &TestServer) {
         .split_whitespace()
         .find(|word| word.len() == 36 && word.matches('-').count() == 4)
         .unwrap_or_else(|| panic!("an id in {listed:?}"));
-    let _ = server.command(&["keys", "revoke", id]);
+    let _ = server.command(&["keys", "revoke", &account.email, id]);
     expect::error(&send(server, &account.key), 401, "invalid api key");
 }
 

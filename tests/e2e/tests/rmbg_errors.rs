@@ -1,7 +1,7 @@
 //! `POST /rmbg`: every row of the contract's table of errors that the request
 //! itself causes.
 
-use e2e::{Deployment, Drawing, Form, Kind, TestServer, flat_png, photo};
+use e2e::{Deployment, Drawing, Form, Kind, TestServer, blank_png, photo};
 use serde_json::json;
 
 use crate::expect;
@@ -113,14 +113,14 @@ fn files(server: &TestServer) {
 fn sizes(server: &TestServer) {
     let wide = "Image width (12000px) exceeds the maximum allowed width of 10000px.";
     let tall = "Image height (15000px) exceeds the maximum allowed height of 10000px.";
-    expect::error(&server.rmbg(Form::image(&flat_png(12000, 2))).send(), 400, wide);
-    expect::error(&server.rmbg(Form::image(&flat_png(2, 15000))).send(), 400, tall);
-    let both = server.rmbg(Form::image(&flat_png(12000, 15000))).send();
+    expect::error(&server.rmbg(Form::image(&blank_png(12000, 2))).send(), 400, wide);
+    expect::error(&server.rmbg(Form::image(&blank_png(2, 15000))).send(), 400, tall);
+    let both = server.rmbg(Form::image(&blank_png(12000, 15000))).send();
     expect::errors(&both, &[("image", wide), ("image", tall)]);
     // 10000 cos 4° + 600 sin 4°: too wide once it is turned.
-    let long = flat_png(10000, 600);
+    let long = blank_png(10000, 600);
     let slanted = server.rmbg(Form::image(&long).text("angle", "4")).send();
-    let message = "Image width (10017px) exceeds the maximum allowed width of 10000px.";
+    let message = "Image width (10018px) exceeds the maximum allowed width of 10000px.";
     expect::error(&slanted, 400, message);
 }
 

@@ -8,20 +8,20 @@ import torch
 
 import data
 from metrics import Scores
-from network import SIZE, Cutout, normalise
+from network import PREPARED_SIZE, SIZE, Cutout, Mask, normalise
 
 
 @torch.no_grad()
-def evaluate(network, pictures, limit=None, size=None):
-    """maxF, MAE, mIoU and S of `network` on the held-out rows, at the prepared size."""
+def evaluate(network, pictures, limit=None, size=SIZE):
+    """maxF, MAE, mIoU and S of the masks that `network` would serve at `size`, on the held-out rows."""
     scores = Scores()
     device = next(network.parameters()).device
     for row in pictures.validation[:limit]:
         photo = np.asarray(pictures.photos[row])
-        if size and size != pictures.size:
+        if size != pictures.size:
             photo = data.stretch(photo, size)
-        alpha = torch.sigmoid(network(normalise(torch.from_numpy(photo.copy())[None].to(device)))[0, 0]).cpu().numpy()
-        if size and size != pictures.size:
+        alpha = Mask(network)(normalise(torch.from_numpy(photo.copy())[None].to(device)))[0, 0].cpu().numpy()
+        if size != pictures.size:
             alpha = data.cv2.resize(alpha, (pictures.size, pictures.size))
         scores.add(alpha, np.asarray(pictures.masks[row]).astype(np.float32) / 255)
     return {name: round(float(value), 4) for name, value in scores.summary().items()}
@@ -33,13 +33,13 @@ def main():
     p.add_argument("weights", type=Path)
     p.add_argument("--cache", default="run/cache")
     p.add_argument("--limit", type=int)
-    p.add_argument("--size", type=int)
+    p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
     from train import load_weights
 
     network = Cutout()
     network.load_state_dict(load_weights(args.weights), strict=False)
-    print(evaluate(network.eval(), data.prepare(args.data, args.cache, SIZE), args.limit, args.size))
+    print(evaluate(network.eval(), data.prepare(args.data, args.cache, PREPARED_SIZE), args.limit, args.size))
 
 
 if __name__ == "__main__":

@@ -17,26 +17,17 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import SIZE, Cutout
+from network import SIZE, Cutout, Mask
 from train import load_weights
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
 
 
-class WithSigmoid(torch.nn.Module):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, image):
-        return torch.sigmoid(self.network(image))
-
-
 def to_onnx(network, size):
     buffer = io.BytesIO()
     torch.onnx.export(
-        WithSigmoid(network), torch.zeros(1, 3, size, size), buffer,
+        Mask(network), torch.zeros(1, 3, size, size), buffer,
         input_names=["image"], output_names=["alpha"], opset_version=OPSET, dynamo=False,
     )
     return onnx.load_from_string(buffer.getvalue())
@@ -84,7 +75,7 @@ def differences(network, args):
     image = torch.randn(1, 3, args.size, args.size, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(str(args.target))
     theirs = session.run(None, {"image": image.numpy()})[0]
-    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(torch.sigmoid(network(image)).numpy() - theirs).mean():.4f}/255"
+    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(Mask(network)(image).numpy() - theirs).mean():.4f}/255"
 
 
 if __name__ == "__main__":

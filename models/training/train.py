@@ -19,7 +19,7 @@ import data
 import losses
 from augment import Sampler
 from evaluate import evaluate
-from network import SIZE, Cutout, normalise
+from network import PREPARED_SIZE, Cutout, normalise
 
 SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
 
@@ -33,9 +33,9 @@ def arguments():
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--steps", type=int, help="train this many steps instead of by time")
     p.add_argument("--batch", type=int, default=16)
-    p.add_argument("--rate", type=float, default=7e-4)
-    p.add_argument("--sizes", type=int, nargs="+", default=[192, 256, SIZE], help="picture sizes, small ones first")
-    p.add_argument("--starts", type=float, nargs="+", default=[0, 0.4, 0.85], help="share of the schedule where each size starts")
+    p.add_argument("--rate", type=float, default=2e-4)
+    p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
+    p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -125,7 +125,7 @@ def main():
         torch.set_flush_denormal(True)
         data.cv2.setNumThreads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    pictures = data.prepare(args.data, args.cache or args.out / "cache", SIZE)
+    pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE)
     print(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out", flush=True)
     run = Run(args)
     sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step]))

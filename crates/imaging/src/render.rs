@@ -120,7 +120,8 @@ fn placed(cutout: Cutout, to: Size, options: &RenderOptions) -> Result<RgbaImage
     for ((out, &[r, g, b]), &a) in
         pixels.as_chunks_mut::<4>().0.iter_mut().zip(colours).zip(cutout.alpha.as_raw())
     {
-        *out = [r, g, b, a];
+        // The background goes for good: its colours do not hide under alpha 0.
+        *out = if a == 0 { [0; 4] } else { [r, g, b, a] };
     }
     drop(cutout);
     let pixels = place::<4>(pixels, size, to, options)?;

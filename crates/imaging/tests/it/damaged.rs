@@ -59,7 +59,7 @@ fn bytes_after_the_end_do_no_harm() {
     for name in ["baseline.jpg", "progressive.jpg", "rgb.png", "lossy.webp", "rgb.bmp"] {
         let mut padded = bytes(name);
         padded.extend([0; 100]);
-        assert_eq!(open(&padded), open(&bytes(name)), "{name}");
+        assert!(open(&padded) == open(&bytes(name)), "{name}");
     }
 }
 

@@ -45,7 +45,7 @@ fn alpha_is_lossless_where_there_is_any() {
         alpha.put_pixel(0, 0, Luma([7]));
         for format in [OutputFormat::Png, OutputFormat::WebP] {
             let read = open(&written(&photo, &alpha, &in_format(format))).expect("reads back");
-            assert_eq!(read.alpha.as_ref(), Some(&alpha), "{format:?} {width}x{height}");
+            assert!(read.alpha.as_ref() == Some(&alpha), "{format:?} {width}x{height}");
         }
     }
 }
@@ -81,7 +81,7 @@ fn bytes_are_the_same_every_time() {
     let (photo, alpha) = (photo("rgb.png"), disc(96, 64, 9.0));
     for (format, _) in FORMATS {
         let first = written(&photo, &alpha, &in_format(format));
-        assert_eq!(first, written(&photo, &alpha, &in_format(format)), "{format:?}");
+        assert!(first == written(&photo, &alpha, &in_format(format)), "{format:?}");
     }
 }
 

@@ -4,22 +4,22 @@ use image::{GrayImage, Luma, RgbImage};
 use imaging::{DecodeLimits, ImagingError, Photo, decode};
 
 /// Bytes of a file in `tests/fixtures`.
-pub fn bytes(name: &str) -> Vec<u8> {
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
     let path = format!("{}/tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-pub fn open(bytes: &[u8]) -> Result<Photo, ImagingError> {
+pub(crate) fn open(bytes: &[u8]) -> Result<Photo, ImagingError> {
     decode(bytes, &DecodeLimits::default())
 }
 
 /// A fixture, decoded.
-pub fn photo(name: &str) -> Photo {
+pub(crate) fn photo(name: &str) -> Photo {
     open(&bytes(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 /// Mean and largest difference of two pictures' samples.
-pub fn difference(a: &RgbImage, b: &RgbImage) -> (f64, u8) {
+pub(crate) fn difference(a: &RgbImage, b: &RgbImage) -> (f64, u8) {
     assert_eq!(a.dimensions(), b.dimensions());
     let steps = || a.iter().zip(b.iter()).map(|(a, b)| a.abs_diff(*b));
     let sum: f64 = steps().map(f64::from).sum();
@@ -27,7 +27,7 @@ pub fn difference(a: &RgbImage, b: &RgbImage) -> (f64, u8) {
 }
 
 /// Smooth colours that differ at every pixel.
-pub fn gradient(width: u32, height: u32) -> RgbImage {
+pub(crate) fn gradient(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         image::Rgb([
             (x * 255 / width.max(1)) as u8,
@@ -38,7 +38,7 @@ pub fn gradient(width: u32, height: u32) -> RgbImage {
 }
 
 /// A disc of alpha 255 with an edge `soft` pixels wide.
-pub fn disc(width: u32, height: u32, soft: f64) -> GrayImage {
+pub(crate) fn disc(width: u32, height: u32, soft: f64) -> GrayImage {
     let (cx, cy) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
     let radius = cx.min(cy) * 0.7;
     GrayImage::from_fn(width, height, |x, y| {

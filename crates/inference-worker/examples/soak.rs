@@ -66,7 +66,7 @@ async fn client(
             say(&format!("after {SETTLED}: {} MB", resident_mb()));
         }
         let job = job(&pictures, at);
-        if at % 17 == 0 {
+        if at.is_multiple_of(17) {
             // A caller who leaves at once.
             drop(handle.remove_background(job).await);
             continue;
@@ -82,14 +82,14 @@ async fn client(
 fn job(pictures: &[Bytes], at: usize) -> RemoveJob {
     use ImageFormat::{Bmp, Jpeg, Png, Webp};
     let mut image = pictures[at % pictures.len()].clone();
-    if at % 13 == 0 {
+    if at.is_multiple_of(13) {
         image.truncate(image.len() / 2);
     }
     let spec = RenderSpec {
         format: [Webp, Png, Jpeg, Bmp][at / 3 % 4].into(),
         width: [0, 0, 640, 1500][at / 5 % 4],
-        mask: at % 7 == 0,
-        angle: if at % 11 == 0 { 30.0 } else { 0.0 },
+        mask: at.is_multiple_of(7),
+        angle: if at.is_multiple_of(11) { 30.0 } else { 0.0 },
         expand: true,
         ..Default::default()
     };

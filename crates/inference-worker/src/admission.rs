@@ -3,15 +3,15 @@
 //!
 //! Coming in is answered at once, by the number of jobs, their decoded pixels
 //! (the work that is ahead) and their encoded bytes (what waiting costs in
-//! memory). Starting waits, in order, for one of a few places and for the pixels
-//! of the working set. Large pictures queue among themselves first: while one
+//! memory). Starting waits, in order, for one of a few places and for the memory
+//! of its working set. Large pictures queue among themselves first: while one
 //! runs, the next does not stand in the way of small ones.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A picture that takes more than one in so many of the working set is large.
+/// A picture that takes more than one in so many of the working memory is large.
 const LARGE_SHARE: u64 = 4;
 
 /// The bounds, all of them at once.
@@ -23,10 +23,18 @@ pub(crate) struct Bounds {
     pub(crate) running: usize,
     /// Pixels of all jobs, waiting and running.
     pub(crate) pixels: u64,
-    /// Pixels of the jobs that run.
-    pub(crate) working_pixels: u64,
+    /// Bytes that the jobs that run work in.
+    pub(crate) working_bytes: u64,
     /// Encoded bytes, of jobs and of results that were not fetched yet.
     pub(crate) bytes: u64,
+}
+
+impl Bounds {
+    /// How many pixels a picture could have that costs as much a pixel as this.
+    fn most_pixels(&self, cost: Cost) -> u64 {
+        let share = self.working_bytes as f64 / cost.working_bytes as f64;
+        self.pixels.min((cost.pixels as f64 * share) as u64)
+    }
 }
 
 /// What a job needs.
@@ -34,6 +42,8 @@ pub(crate) struct Bounds {
 pub(crate) struct Cost {
     /// Pixels of the largest picture on the way.
     pub(crate) pixels: u64,
+    /// The most bytes that it works in at any moment.
+    pub(crate) working_bytes: u64,
     /// Bytes of the encoded picture.
     pub(crate) bytes: u64,
 }
@@ -71,12 +81,12 @@ struct Gate {
 
 impl Admission {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        let working = usize::try_from(bounds.working_pixels).unwrap_or(usize::MAX);
+        let working = permits(bounds.working_bytes) as usize;
         Self(Arc::new(Gate {
             bounds,
             load: Mutex::default(),
             running: Arc::new(Semaphore::new(bounds.running)),
-            working: Arc::new(Semaphore::new(working.min(Semaphore::MAX_PERMITS))),
+            working: Arc::new(Semaphore::new(working)),
             large: Arc::new(Semaphore::new(1)),
         }))
     }
@@ -84,9 +94,8 @@ impl Admission {
     /// Lets a job in, or says at once why not.
     pub(crate) fn admit(&self, cost: Cost) -> Result<Ticket, Refusal> {
         let bounds = &self.0.bounds;
-        let most = bounds.working_pixels.min(bounds.pixels);
-        if cost.pixels > most {
-            return Err(Refusal::TooLarge(most));
+        if cost.pixels > bounds.pixels || cost.working_bytes > bounds.working_bytes {
+            return Err(Refusal::TooLarge(bounds.most_pixels(cost)));
         }
         let mut load = self.0.load();
         let full = load.jobs >= bounds.waiting + bounds.running
@@ -147,10 +156,10 @@ impl Ticket {
     /// Waits for a place and for memory. Dropping the future gives up the turn.
     pub(crate) async fn start(self) -> Running {
         let gate = Arc::clone(&self.gate);
-        let is_large = self.cost.pixels > gate.bounds.working_pixels / LARGE_SHARE;
+        let is_large = self.cost.working_bytes > gate.bounds.working_bytes / LARGE_SHARE;
         let large = if is_large { Some(acquire(&gate.large, 1).await) } else { None };
         let place = acquire(&gate.running, 1).await;
-        let working = acquire(&gate.working, self.cost.pixels).await;
+        let working = acquire(&gate.working, permits(self.cost.working_bytes)).await;
         gate.load().running += 1;
         Running { ticket: self, _permits: (large, place, working) }
     }
@@ -165,8 +174,12 @@ impl Drop for Ticket {
     }
 }
 
-async fn acquire(semaphore: &Arc<Semaphore>, permits: u64) -> OwnedSemaphorePermit {
-    let permits = u32::try_from(permits).unwrap_or(u32::MAX);
+/// Memory is counted in kilobytes, which fit where the semaphore counts.
+fn permits(bytes: u64) -> u32 {
+    u32::try_from(bytes >> 10).unwrap_or(u32::MAX)
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>, permits: u32) -> OwnedSemaphorePermit {
     Arc::clone(semaphore)
         .acquire_many_owned(permits)
         .await
@@ -206,11 +219,12 @@ mod tests {
     use super::*;
 
     fn gate(waiting: usize, running: usize) -> Admission {
-        Admission::new(Bounds { waiting, running, pixels: 1000, working_pixels: 400, bytes: 100 })
+        let working_bytes = 400 << 10;
+        Admission::new(Bounds { waiting, running, pixels: 1000, working_bytes, bytes: 100 })
     }
 
     fn job(pixels: u64) -> Cost {
-        Cost { pixels, bytes: 10 }
+        Cost { pixels, working_bytes: pixels << 10, bytes: 10 }
     }
 
     /// Polls once: whether the future is done.
@@ -228,7 +242,7 @@ mod tests {
         let rows = [
             (gate(1, 1), job(1), 2),
             (gate(9, 9), job(300), 3),
-            (gate(9, 9), Cost { pixels: 1, bytes: 40 }, 2),
+            (gate(9, 9), Cost { bytes: 40, ..job(1) }, 2),
         ];
         for (gate, cost, fits) in rows {
             let tickets: Vec<_> = (0..fits).map(|_| gate.admit(cost).expect("room")).collect();
@@ -242,6 +256,8 @@ mod tests {
     #[test]
     fn a_picture_that_never_fits_is_told_so() {
         assert_eq!(gate(9, 9).admit(job(401)).expect_err("large"), Refusal::TooLarge(400));
+        let cheap = Cost { working_bytes: 1, ..job(1001) };
+        assert_eq!(gate(9, 9).admit(cheap).expect_err("large"), Refusal::TooLarge(1000));
     }
 
     #[test]

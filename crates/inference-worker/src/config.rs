@@ -5,21 +5,18 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf, thread};
 use runtime::config::{ConfigError, Layers};
 use serde::Deserialize;
 
-use crate::{admission::Bounds, engine::Backend, models::ModelStore};
+use crate::{admission::Bounds, engine::Backend, models::ModelStore, spec::MOST_BYTES_A_PIXEL};
 
 /// The embedded defaults of the `[inference]` section; also its documentation.
 pub const DEFAULTS: &str = include_str!("../inference.toml");
 
 const SECTION: &str = "inference";
 const MB: u64 = 1 << 20;
-/// What the process needs before it has seen a picture, and what the allocator
-/// and the networks' scratch memory add: measured, see `docs/benchmarks.md`.
+/// What the process needs before it has seen a picture, and what the networks'
+/// scratch memory adds: 50 MB and 20 MB an engine thread for the built-in one.
 const BASE_BYTES: u64 = 192 * MB;
-/// The most bytes that a pixel of the largest picture on the way costs at any
-/// moment between file and file: measured, see `docs/benchmarks.md`.
-const BYTES_A_PIXEL: u64 = 16;
 /// Less than this and no photo of today's telephones could be served.
-const LEAST_PIXELS: u64 = 16_000_000;
+const LEAST_PIXELS: u64 = 12_000_000;
 
 /// The `[inference]` section; each key is explained in [`DEFAULTS`].
 #[derive(Debug, Clone, Deserialize)]
@@ -67,8 +64,9 @@ impl InferenceConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let reject = |key, reason: String| Err(ConfigError::Rejected { key, reason });
         self.metrics_address()?;
-        if self.working_pixels() < LEAST_PIXELS {
-            let least = LEAST_PIXELS * BYTES_A_PIXEL + BASE_BYTES;
+        let least = LEAST_PIXELS * MOST_BYTES_A_PIXEL;
+        if self.working_bytes() < least {
+            let least = least + BASE_BYTES;
             let reason = format!("at least {} besides queue_mb", least.div_ceil(MB));
             return reject("inference.memory_mb", reason);
         }
@@ -126,14 +124,14 @@ impl InferenceConfig {
             waiting: self.queue_jobs,
             running: self.engine_threads() + self.codec_threads(),
             pixels: self.queue_megapixels.saturating_mul(1_000_000),
-            working_pixels: self.working_pixels(),
+            working_bytes: self.working_bytes(),
             bytes: self.queue_mb.saturating_mul(MB),
         }
     }
 
-    fn working_pixels(&self) -> u64 {
+    fn working_bytes(&self) -> u64 {
         let spoken_for = self.queue_mb.saturating_mul(MB).saturating_add(BASE_BYTES);
-        self.memory_mb.saturating_mul(MB).saturating_sub(spoken_for) / BYTES_A_PIXEL
+        self.memory_mb.saturating_mul(MB).saturating_sub(spoken_for)
     }
 }
 
@@ -150,10 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn by_default_the_largest_picture_of_the_contract_fits() {
+    fn by_default_the_largest_picture_of_the_contract_fits_as_png() {
         let config = InferenceConfig::load(&Layers::new(DEFAULTS)).expect("valid");
-        assert!(config.bounds().working_pixels >= imaging::limits::MAX_PIXELS);
-        assert!(config.bounds().pixels >= imaging::limits::MAX_PIXELS);
+        let largest = imaging::limits::MAX_PIXELS;
+        assert!(config.bounds().working_bytes >= largest * crate::spec::BYTES_A_PIXEL);
+        assert!(config.bounds().pixels >= largest);
         assert_eq!(config.max_upload_bytes(), imaging::limits::MAX_BYTES);
     }
 

@@ -19,7 +19,9 @@ pub enum JobError {
     #[error("panic while the step '{}' ran", .0.name())]
     Panicked(Step),
     /// The picture alone needs more memory than the worker may use.
-    #[error("Image has {found:.1} megapixels, more than the {limit:.1} this server can process.")]
+    #[error(
+        "Image has {found:.1} megapixels, more than the {limit:.1} this server can return in this format."
+    )]
     TooLarge {
         /// Millions of pixels of the largest picture on the way.
         found: f64,

@@ -57,7 +57,7 @@ impl Network {
     /// Where the engine fails, or answers in a shape that the manifest does not
     /// describe.
     pub fn matte(&self, input: Vec<f32>) -> Result<Matte, EngineError> {
-        engine::matte(self.engine.run(input)?, &self.manifest)
+        engine::matte(&self.engine.run(input)?, &self.manifest)
     }
 }
 

@@ -47,6 +47,14 @@ pub(crate) fn image_format(format: OutputFormat) -> ImageFormat {
     }
 }
 
+/// The most bytes that a pixel of the largest picture on the way costs, result
+/// included: measured with noise, the worst case, by resetting the process's
+/// peak between jobs.
+pub(crate) const BYTES_A_PIXEL: u64 = 16;
+/// The same for a pixel that is delivered as WebP with transparency: libwebp
+/// compresses that as a picture of its own.
+pub(crate) const MOST_BYTES_A_PIXEL: u64 = 28;
+
 /// What a job will need, from the file's own header: what the caller says of
 /// the size is never trusted. Memory goes with the largest picture on the way,
 /// be it the decoded, the rotated or the delivered one.
@@ -57,7 +65,15 @@ pub(crate) fn cost(image: &[u8], options: &RenderOptions) -> Result<Cost, JobErr
     let rotated = rotated_size(header.oriented, options.angle, options.expand);
     let pixels = [header.stored, rotated, delivered].map(|size| size.pixels());
     let [decoded, rotated, delivered] = pixels;
-    Ok(Cost { pixels: decoded.max(rotated).max(delivered), bytes: image.len() as u64 })
+    let pixels = decoded.max(rotated).max(delivered);
+    let encoding = if is_transparent_webp(options) { MOST_BYTES_A_PIXEL } else { BYTES_A_PIXEL };
+    let working_bytes = (pixels * BYTES_A_PIXEL).max(delivered * encoding);
+    Ok(Cost { pixels, working_bytes, bytes: image.len() as u64 })
+}
+
+fn is_transparent_webp(options: &RenderOptions) -> bool {
+    let opaque = options.background.is_some_and(|[.., alpha]| alpha == u8::MAX);
+    options.format == OutputFormat::WebP && !options.mask && !opaque
 }
 
 #[cfg(test)]
@@ -103,7 +119,8 @@ mod tests {
 
     #[test]
     fn the_largest_picture_on_the_way_counts() {
-        let options = |angle, width| RenderOptions { angle, width, ..Default::default() };
+        let format = OutputFormat::Png;
+        let options = |angle, width| RenderOptions { angle, width, format, ..Default::default() };
         let turned = rotated_size(Size::new(1250, 2500), 45.0, true).pixels();
         let rows = [
             (options(0.0, None), 1250 * 2500),
@@ -113,7 +130,23 @@ mod tests {
         ];
         for (options, pixels) in rows {
             let image = bmp_header(1250, 2500);
-            assert_eq!(cost(&image, &options).expect("fits"), Cost { pixels, bytes: 54 });
+            let working_bytes = pixels * BYTES_A_PIXEL;
+            let expected = Cost { pixels, working_bytes, bytes: 54 };
+            assert_eq!(cost(&image, &options).expect("fits"), expected);
+        }
+    }
+
+    #[test]
+    fn transparent_webp_costs_more_memory() {
+        let image = bmp_header(100, 10);
+        let memory = |options| cost(&image, &options).expect("fits").working_bytes;
+        let options = RenderOptions::default();
+        assert_eq!(memory(options), 1000 * MOST_BYTES_A_PIXEL);
+        let opaque = RenderOptions { background: Some([0, 0, 0, 255]), ..options };
+        let mask = RenderOptions { mask: true, ..options };
+        let small = RenderOptions { width: Some(50), ..options };
+        for cheaper in [opaque, mask, small] {
+            assert_eq!(memory(cheaper), 1000 * BYTES_A_PIXEL);
         }
     }
 

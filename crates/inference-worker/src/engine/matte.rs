@@ -20,8 +20,8 @@ struct Planes {
 ///
 /// # Errors
 /// Where the shape is none of these, or lacks the manifest's channel.
-pub fn matte(output: Tensor, manifest: &Manifest) -> Result<Matte, EngineError> {
-    let planes = planes(&output, manifest.input.layout)?;
+pub fn matte(output: &Tensor, manifest: &Manifest) -> Result<Matte, EngineError> {
+    let planes = planes(output, manifest.input.layout)?;
     let channel = manifest.output.channel;
     if channel >= planes.channels {
         let Planes { channels, .. } = planes;
@@ -94,13 +94,16 @@ mod tests {
         manifest
     }
 
+    /// Shape and values, the manifest's part, and what comes of them.
+    type Row<'r> = (&'r [usize], &'r [f32], Layout, Activation, usize, &'r [f32]);
+
     #[test]
     fn every_shape_and_activation() {
         use Activation::{Minmax, None, Sigmoid, SoftmaxChannel};
         use Layout::{Nchw, Nhwc};
         let two = [0.0, 1.0, 3.0, 1.0];
         let odds = 1.0 / (1.0 + 3.0_f32.exp());
-        let rows: [(&[usize], &[f32], Layout, Activation, usize, &[f32]); 8] = [
+        let rows: [Row<'_>; 8] = [
             (&[1, 1, 1, 2], &[0.2, 0.7], Nchw, None, 0, &[0.2, 0.7]),
             (&[1, 1, 2, 1], &[0.2, 0.7], Nhwc, None, 0, &[0.2, 0.7]),
             (&[1, 2], &[-1.0, 2.0], Nchw, None, 0, &[0.0, 1.0]),
@@ -112,7 +115,7 @@ mod tests {
         ];
         for (shape, values, layout, activation, channel, expected) in rows {
             let output = Tensor { shape: shape.to_vec(), values: values.to_vec() };
-            let matte = matte(output, &manifest(layout, activation, channel)).expect("a matte");
+            let matte = matte(&output, &manifest(layout, activation, channel)).expect("a matte");
             let close = matte.values().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5);
             assert!(close, "{shape:?} {activation:?}: {:?}", matte.values());
         }
@@ -121,7 +124,8 @@ mod tests {
     #[test]
     fn a_flat_output_is_not_stretched() {
         let output = Tensor { shape: vec![1, 2], values: vec![0.3, 0.3] };
-        let matte = matte(output, &manifest(Layout::Nchw, Activation::Minmax, 0)).expect("a matte");
+        let matte =
+            matte(&output, &manifest(Layout::Nchw, Activation::Minmax, 0)).expect("a matte");
         assert_eq!(matte.values(), [0.3, 0.3]);
     }
 
@@ -129,7 +133,7 @@ mod tests {
     fn a_wrong_shape_or_channel_is_an_error() {
         for (shape, channel) in [(vec![2, 1, 1, 1], 0), (vec![2], 0), (vec![1, 2, 1, 1], 2)] {
             let output = Tensor { shape, values: vec![0.0; 2] };
-            assert!(matte(output, &manifest(Layout::Nchw, Activation::None, channel)).is_err());
+            assert!(matte(&output, &manifest(Layout::Nchw, Activation::None, channel)).is_err());
         }
     }
 }

@@ -37,10 +37,10 @@ impl Curve {
 }
 
 /// The greatest F-measure of the average curve.
-pub(super) fn max_f<'c>(curves: impl Iterator<Item = &'c Curve> + Clone) -> f64 {
-    let count = curves.clone().count().max(1) as f64;
+pub(super) fn max_f(curves: &[&Curve]) -> f64 {
+    let count = curves.len().max(1) as f64;
     let f_at = |level: usize| {
-        let sum = curves.clone().fold((0.0, 0.0), |(precision, recall), curve| {
+        let sum = curves.iter().fold((0.0, 0.0), |(precision, recall), curve| {
             (precision + curve.0[level].0, recall + curve.0[level].1)
         });
         f_measure(sum.0 / count, sum.1 / count)
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(curve.0[101], (1.0, 1.0));
         assert_eq!(curve.0[151], (1.0, 0.5));
         assert_eq!(curve.0[201], (1.0, 0.0));
-        assert_eq!(max_f([&curve].into_iter()), 1.0);
+        assert_eq!(max_f(&[&curve]), 1.0);
     }
 
     #[test]
@@ -82,6 +82,6 @@ mod tests {
         let half = f_measure(0.5, 0.5);
         let at_zero = f_measure(0.5, 1.0);
         let expected = half.max(at_zero);
-        assert!((max_f([&good, &bad].into_iter()) - expected).abs() < 1e-12);
+        assert!((max_f(&[&good, &bad]) - expected).abs() < 1e-12);
     }
 }

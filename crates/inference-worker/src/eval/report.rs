@@ -50,7 +50,7 @@ impl Report {
             pictures: scores.len(),
             failed,
             mae: mean(|score| score.mae),
-            max_f: max_f(scores.iter().map(|score| &score.curve)),
+            max_f: max_f(&scores.iter().map(|score| &score.curve).collect::<Vec<_>>()),
             structure: mean(|score| score.structure),
             iou: mean(|score| score.iou),
             boundary: mean(|score| score.boundary),

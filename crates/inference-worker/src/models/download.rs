@@ -113,7 +113,7 @@ impl Download<'_> {
             0 => request,
             _ => request.header("range", format!("bytes={received}-")),
         };
-        let response = request.call().map_err(|error| self.failed(error))?;
+        let response = request.call().map_err(|error| self.failed(error.to_string()))?;
         let range = content_range(&response);
         match (response.status().as_u16(), range) {
             (200, _) => {
@@ -160,7 +160,7 @@ impl Download<'_> {
             let read = match reader.read(&mut piece) {
                 Ok(0) => return Ok(received),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read.map_err(|error| self.failed(error))?,
+                read => read.map_err(|error| self.failed(error.to_string()))?,
             };
             file.write_all(&piece[..read]).map_err(|error| ModelError::io(&self.part, error))?;
             received += read as u64;
@@ -183,8 +183,8 @@ impl Download<'_> {
         })
     }
 
-    fn failed(&self, reason: impl ToString) -> ModelError {
-        ModelError::Download { url: self.url.to_owned(), reason: reason.to_string() }
+    fn failed(&self, reason: String) -> ModelError {
+        ModelError::Download { url: self.url.to_owned(), reason }
     }
 }
 

@@ -44,9 +44,9 @@ async fn the_same_bytes_whatever_the_threads_and_with_no_server() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Webp, ImageFormat::Bmp] {
         let spec = RenderSpec { format: format.into(), angle: 7.0, ..Default::default() };
         let (a, b, c) = tokio::join!(
-            run(&one, job_with(image.clone(), spec.clone())),
-            run(&many, job_with(image.clone(), spec.clone())),
-            run(&many, job_with(image.clone(), spec.clone())),
+            run(&one, job_with(image.clone(), spec)),
+            run(&many, job_with(image.clone(), spec)),
+            run(&many, job_with(image.clone(), spec)),
         );
         let (a, b, c) = (a.expect("one"), b.expect("many"), c.expect("again"));
         let options = RenderOptions {

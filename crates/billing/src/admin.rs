@@ -113,7 +113,11 @@ impl BillingService {
     ///
     /// # Errors
     /// [`AdminError::UnknownAccount`].
-    pub async fn create_key_for(&self, email: &EmailAddress, name: &str) -> Result<ApiKey, AdminError> {
+    pub async fn create_key_for(
+        &self,
+        email: &EmailAddress,
+        name: &str,
+    ) -> Result<ApiKey, AdminError> {
         let account = self.account_of(email).await?;
         Ok(self.issue_key(account.id, name).await?.0)
     }
@@ -179,6 +183,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{text}")
 }

@@ -61,7 +61,10 @@ impl BillingService {
     ///
     /// # Errors
     /// [`BuildError`].
-    pub async fn build_with_clock(config: &BillingConfig, clock: Clock) -> Result<Self, BuildError> {
+    pub async fn build_with_clock(
+        config: &BillingConfig,
+        clock: Clock,
+    ) -> Result<Self, BuildError> {
         let plans = load_plans(config)?;
         let store = open_store(config).await?;
         let counters = open_counters(config)?;

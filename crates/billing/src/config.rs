@@ -143,7 +143,11 @@ pub(crate) fn given(secret: &SecretString) -> Option<&str> {
 
 fn address_or_nothing<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(from)?;
-    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(serde::de::Error::custom) }
+    if text.is_empty() {
+        Ok(None)
+    } else {
+        text.parse().map(Some).map_err(serde::de::Error::custom)
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +169,9 @@ mod tests {
 
     #[test]
     fn a_bad_value_names_its_key() {
-        for (key, value) in [("billing.listen", "nowhere"), ("billing.limits.attempts_per_account", "0")] {
+        for (key, value) in
+            [("billing.listen", "nowhere"), ("billing.limits.attempts_per_account", "0")]
+        {
             let layers = Layers::new(DEFAULTS).flag(key, Some(value));
             let error = BillingConfig::from_layers(&layers).expect_err(key).to_string();
             assert!(error.contains(key.rsplit('.').next().unwrap_or(key)), "{error}");

@@ -5,6 +5,8 @@
 //! is the service that the gateway reaches through `proto::BillingHandle`;
 //! [`admin`] is what the command line does.
 
+#![allow(clippy::duplicate_mod, reason = "store/sql is compiled once for each database")]
+
 pub mod admin;
 mod build;
 pub mod clock;
@@ -21,7 +23,7 @@ pub mod stripe;
 pub mod window;
 
 pub use build::BuildError;
+pub use config::BillingConfig;
 pub use mail::MailError;
 pub use password::PasswordError;
-pub use config::BillingConfig;
 pub use service::{BillingService, Rebuilt};

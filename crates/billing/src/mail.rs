@@ -16,7 +16,8 @@ use crate::{identity::EmailAddress, secret::EmailToken};
 
 /// Mails under way at most; more are dropped, for people ask again.
 const UNDER_WAY: usize = 64;
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+const PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 
 /// The section cannot be used, or a mail cannot be made; the text says why.
 #[derive(Debug, thiserror::Error)]
@@ -91,10 +92,16 @@ pub(crate) struct Mailer {
 
 impl Mailer {
     /// Over SMTP where there is a server, else to the outbox.
-    pub(crate) fn new(smtp_url: Option<&str>, outbox: PathBuf, from: &str, base: &str) -> Result<Self, MailError> {
+    pub(crate) fn new(
+        smtp_url: Option<&str>,
+        outbox: PathBuf,
+        from: &str,
+        base: &str,
+    ) -> Result<Self, MailError> {
         let way = match smtp_url {
             Some(url) => {
-                let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(failed)?.build();
+                let transport =
+                    AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(failed)?.build();
                 Way::Smtp(Box::new(transport))
             }
             None => Way::Outbox(outbox),
@@ -171,7 +178,10 @@ async fn keep(folder: PathBuf, bytes: Vec<u8>) -> Result<(), MailError> {
     tokio::fs::rename(&unfinished, folder.join(format!("{name}.eml"))).await.map_err(failed)
 }
 
-#[expect(clippy::print_stdout, reason = "for the person at the terminal, and no log must hold a link")]
+#[expect(
+    clippy::print_stdout,
+    reason = "for the person at the terminal, and no log must hold a link"
+)]
 fn print_link(to: &EmailAddress, link: &str) {
     println!("mail for {to}: {link}");
 }

@@ -73,7 +73,11 @@ async fn rebuild(service: &BillingService) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(service: BillingService, config: &BillingConfig, drain: DrainConfig) -> Result<(), Failure> {
+async fn serve(
+    service: BillingService,
+    config: &BillingConfig,
+    drain: DrainConfig,
+) -> Result<(), Failure> {
     let metrics = Metrics::install()?;
     if let Some(address) = config.metrics_listen {
         metrics.listen(address).await?;

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
+};
 use tokio::sync::Semaphore;
 
 use crate::identity::Malformed;
@@ -69,12 +71,18 @@ impl Passwords {
     /// The PHC text to store.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, PasswordError> {
         let argon2 = self.argon2.clone();
-        self.work(move || argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string()).map_err(failed))
-            .await?
+        self.work(move || {
+            argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string()).map_err(failed)
+        })
+        .await?
     }
 
     /// Compares with a stored text. `None` takes as long and never matches.
-    pub(crate) async fn matches(&self, password: Password, stored: Option<String>) -> Result<bool, PasswordError> {
+    pub(crate) async fn matches(
+        &self,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<bool, PasswordError> {
         let argon2 = self.argon2.clone();
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.nobody.clone());
@@ -85,7 +93,10 @@ impl Passwords {
         .await?
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(failed)?;
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -106,7 +117,9 @@ mod tests {
         let stored = passwords.hash(password.clone()).await.expect("a hash");
         assert!(stored.starts_with("$argon2id$") && !stored.contains("horse"));
         assert!(passwords.matches(password.clone(), Some(stored.clone())).await.expect("compared"));
-        assert!(!passwords.matches(Password::guess("wrong"), Some(stored)).await.expect("compared"));
+        assert!(
+            !passwords.matches(Password::guess("wrong"), Some(stored)).await.expect("compared")
+        );
         assert!(!passwords.matches(password, None).await.expect("compared"));
     }
 

@@ -85,7 +85,9 @@ pub fn seconds_to_midnight(moment: Moment) -> i64 {
 #[must_use]
 pub fn day_number(moment: Moment) -> i64 {
     let date = date_of(moment);
-    i64::from(date.year()) * 10_000 + i64::from(u8::from(date.month())) * 100 + i64::from(date.day())
+    i64::from(date.year()) * 10_000
+        + i64::from(u8::from(date.month())) * 100
+        + i64::from(date.day())
 }
 
 fn date_of(moment: Moment) -> Date {
@@ -101,7 +103,10 @@ mod tests {
         // 2025-03-01T00:00:00Z to 2025-03-31T23:59:59Z.
         let month = CalendarMonth::of(Moment::from_seconds(1_742_000_000));
         assert_eq!(month, CalendarMonth { year: 2025, month: 3 });
-        assert_eq!(month.window(), Window { start: 1_740_787_200, end: 1_743_465_599, synced: false });
+        assert_eq!(
+            month.window(),
+            Window { start: 1_740_787_200, end: 1_743_465_599, synced: false }
+        );
         assert_eq!(CalendarMonth::from_number(month.number()), Some(month));
     }
 

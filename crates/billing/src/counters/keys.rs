@@ -67,8 +67,14 @@ mod tests {
             (user(account), format!("users:{id}")),
             (month(account, "app", march), format!("users:{id}:app_usage:2025:3")),
             (month(account, "api", march), format!("users:{id}:api_usage:2025:3")),
-            (cycle(account, "app", 1_740_441_600), format!("users:{id}:app_usage:cycle:1740441600")),
-            (cycle(account, "api", 1_740_441_600), format!("users:{id}:api_usage:cycle:1740441600")),
+            (
+                cycle(account, "app", 1_740_441_600),
+                format!("users:{id}:app_usage:cycle:1740441600"),
+            ),
+            (
+                cycle(account, "api", 1_740_441_600),
+                format!("users:{id}:api_usage:cycle:1740441600"),
+            ),
         ] {
             assert_eq!(name, expected);
         }

@@ -12,7 +12,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Admission, Applied, Ask, Counters, DailyLimit, Load, Profile, Projection, Result, Usage, gcra::Verdict,
+    Admission, Applied, Ask, Counters, DailyLimit, Load, Profile, Projection, Result, Usage,
+    gcra::Verdict,
 };
 use crate::{
     clock::Moment,
@@ -85,7 +86,9 @@ impl Counters for LocalCounters {
 
     async fn apply(&self, change: &Projection) -> Result<Applied> {
         let mut accounts = lock(&self.accounts);
-        let Some(entry) = accounts.get_mut(&change.profile.account) else { return Ok(Applied::Missing) };
+        let Some(entry) = accounts.get_mut(&change.profile.account) else {
+            return Ok(Applied::Missing);
+        };
         entry.take(change);
         entry.advance(change.profile.version);
         Ok(Applied::Counted)
@@ -107,7 +110,8 @@ impl Counters for LocalCounters {
     }
 
     async fn profile(&self, account: AccountId) -> Result<Option<Profile>> {
-        Ok(self.with(account, |entry| Profile { version: entry.contiguous, ..entry.profile.clone() }))
+        Ok(self
+            .with(account, |entry| Profile { version: entry.contiguous, ..entry.profile.clone() }))
     }
 
     async fn versions(&self, accounts: &[AccountId]) -> Result<Vec<Option<i64>>> {
@@ -162,7 +166,8 @@ impl Entry {
         }
         for cycle in &change.cycles {
             let own = self.cycles.entry(cycle.start).or_insert(*cycle);
-            *own = CycleUsage { app: own.app.max(cycle.app), api: own.api.max(cycle.api), ..*cycle };
+            *own =
+                CycleUsage { app: own.app.max(cycle.app), api: own.api.max(cycle.api), ..*cycle };
         }
         for month in &change.months {
             let own = self.months.entry(month.month).or_default();

@@ -51,7 +51,11 @@ impl RedisCounters {
         let mut config = Config::from_url(url);
         config.pool = Some(PoolConfig {
             max_size: connections,
-            timeouts: Timeouts { wait: Some(PATIENCE), create: Some(PATIENCE), recycle: Some(PATIENCE) },
+            timeouts: Timeouts {
+                wait: Some(PATIENCE),
+                create: Some(PATIENCE),
+                recycle: Some(PATIENCE),
+            },
             ..PoolConfig::default()
         });
         let pool = config.create_pool(Some(Runtime::Tokio1)).map_err(failed)?;
@@ -132,11 +136,15 @@ impl Counters for RedisCounters {
     async fn admit(&self, ask: &Ask<'_>) -> Result<Admission> {
         let reply: [i64; 5] = self.script(&admit_call(&self.admit, ask)).await?;
         let [verdict, limit, remaining, reset, wait] = reply;
-        let [limit, remaining, reset_seconds] = [limit, remaining, reset].map(|n| u32::try_from(n).unwrap_or(0));
+        let [limit, remaining, reset_seconds] =
+            [limit, remaining, reset].map(|n| u32::try_from(n).unwrap_or(0));
         let rate = RateStatus { limit, remaining, reset_seconds };
         match verdict {
             0 => Ok(Admission::Admitted(rate)),
-            1 => Ok(Admission::TooFast(rate, Duration::from_micros(u64::try_from(wait).unwrap_or(0)))),
+            1 => Ok(Admission::TooFast(
+                rate,
+                Duration::from_micros(u64::try_from(wait).unwrap_or(0)),
+            )),
             _ => Ok(Admission::DayIsOver(rate)),
         }
     }
@@ -245,7 +253,11 @@ fn admit_call<'s>(script: &'s Script, ask: &Ask<'_>) -> ScriptInvocation<'s> {
     call
 }
 
-fn project_call<'s>(script: &'s Script, mode: &str, projection: &Projection) -> ScriptInvocation<'s> {
+fn project_call<'s>(
+    script: &'s Script,
+    mode: &str,
+    projection: &Projection,
+) -> ScriptInvocation<'s> {
     let profile = &projection.profile;
     let account = profile.account;
     let mut call = script.prepare_invoke();
@@ -265,7 +277,10 @@ fn project_call<'s>(script: &'s Script, mode: &str, projection: &Projection) -> 
             call.key(keys::cycle(account, kind, cycle.start)).arg(sum);
         }
     }
-    let months = projection.months.iter().filter_map(|sums| Some((CalendarMonth::from_number(sums.month)?, sums)));
+    let months = projection
+        .months
+        .iter()
+        .filter_map(|sums| Some((CalendarMonth::from_number(sums.month)?, sums)));
     for (month, sums) in months {
         for (kind, sum) in [("app", sums.app), ("api", sums.api)] {
             call.key(keys::month(account, kind, month)).arg(sum);

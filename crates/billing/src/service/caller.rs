@@ -18,11 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A caller that was recognised.
 pub(super) enum Caller {
     /// An account, by one of its keys or by a session.
-    Account {
-        account: Box<Account>,
-        kind: UsageKind,
-        key: Option<KeyId>,
-    },
+    Account { account: Box<Account>, kind: UsageKind, key: Option<KeyId> },
     /// Nobody; counted by address.
     Anonymous,
 }
@@ -33,7 +29,11 @@ impl Inner {
         match &caller.credential {
             Some(Credential::ApiKey(key)) => {
                 let KeyHolder { key_id, account } = self.key_holder(key).await?;
-                Ok(Caller::Account { account: Box::new(account), kind: UsageKind::Api, key: Some(key_id) })
+                Ok(Caller::Account {
+                    account: Box::new(account),
+                    kind: UsageKind::Api,
+                    key: Some(key_id),
+                })
             }
             Some(Credential::SessionToken(token)) => {
                 let account = self.session_account(token).await?;
@@ -45,7 +45,7 @@ impl Inner {
 
     pub(super) async fn key_holder(&self, key: &str) -> Answer<KeyHolder> {
         let key = ApiKey::parse(key).ok_or_else(fault::invalid_key)?;
-        let holder = self.store.key_holder(key.digest()).await.map_err(fault::store)?;
+        let holder = self.store.key_holder(key.digest()).await?;
         let holder = holder.ok_or_else(fault::invalid_key)?;
         self.used_keys.note(holder.key_id, self.clock.now());
         Ok(holder)
@@ -54,7 +54,7 @@ impl Inner {
     pub(super) async fn session_account(&self, token: &str) -> Answer<Account> {
         let token = SessionToken::parse(token).ok_or_else(fault::invalid_session)?;
         let found = self.store.session_account(token.digest(), self.clock.now()).await;
-        found.map_err(fault::store)?.ok_or_else(fault::invalid_session)
+        found?.ok_or_else(fault::invalid_session)
     }
 
     /// The limits of an account's request: its key's, its own, its address's.

@@ -7,7 +7,7 @@ use proto::{
     billing_v1::{self as pb, RateStatus},
 };
 
-use super::{Answer, Inner, caller::Caller, fault};
+use super::{Answer, Inner, caller::Caller};
 use crate::{
     clock::Moment,
     counters::{Admission, Ask, DailyLimit, RateLimit},
@@ -22,13 +22,16 @@ const ANONYMOUS: &str = "anonymous:";
 
 impl Inner {
     pub(super) async fn reserve(&self, request: pb::ReserveRequest) -> Answer<pb::ReserveResponse> {
-        let operation: OperationId = request.operation_id.parse().map_err(fault::malformed)?;
+        let operation: OperationId = request.operation_id.parse()?;
         let caller = request.caller.clone().unwrap_or_default();
         match self.recognise(&caller).await? {
             Caller::Anonymous => self.reserve_anonymous(&operation, &caller.address).await,
             Caller::Account { account, kind, key } => {
                 if account.verified_at.is_none() {
-                    return Err(ServiceError::new(ErrorCode::EmailNotVerified, "e-mail address not verified"));
+                    return Err(ServiceError::new(
+                        ErrorCode::EmailNotVerified,
+                        "e-mail address not verified",
+                    ));
                 }
                 let rate = self.admit_account(&operation, &account, key, &caller.address).await?;
                 self.hold(&request, operation, &account, kind, rate).await
@@ -36,7 +39,11 @@ impl Inner {
         }
     }
 
-    async fn reserve_anonymous(&self, operation: &OperationId, address: &str) -> Answer<pb::ReserveResponse> {
+    async fn reserve_anonymous(
+        &self,
+        operation: &OperationId,
+        address: &str,
+    ) -> Answer<pb::ReserveResponse> {
         let (rates, daily) = self.anonymous_limits(address);
         let rate = self.admit(operation, rates, Some(daily)).await?;
         Ok(pb::ReserveResponse {
@@ -66,14 +73,18 @@ impl Inner {
     ) -> Answer<RateStatus> {
         let now = self.clock.now();
         let ask = Ask { operation, rates, daily, now };
-        match self.counters.admit(&ask).await.map_err(fault::counters)? {
+        match self.counters.admit(&ask).await? {
             Admission::Admitted(rate) => Ok(rate),
             Admission::TooFast(rate, wait) => {
-                Err(ServiceError::new(ErrorCode::RateLimited, "short-term limit").retry_after(wait).rate(rate))
+                Err(ServiceError::new(ErrorCode::RateLimited, "short-term limit")
+                    .retry_after(wait)
+                    .rate(rate))
             }
             Admission::DayIsOver(rate) => {
                 let wait = seconds(seconds_to_midnight(now));
-                Err(ServiceError::new(ErrorCode::DailyLimit, "daily limit").retry_after(wait).rate(rate))
+                Err(ServiceError::new(ErrorCode::DailyLimit, "daily limit")
+                    .retry_after(wait)
+                    .rate(rate))
             }
         }
     }
@@ -90,9 +101,12 @@ impl Inner {
         let key = request.idempotency_key.as_bytes();
         let repeat_of = (!key.is_empty()).then(|| Digest::of(&[key, &request.request_fingerprint]));
         let operation_id = operation.to_string();
-        let hold = Hold { operation, account: account.id, kind, credits: request.credits, repeat_of, now };
-        match self.store.reserve(&hold, &self.plans).await.map_err(fault::store)? {
-            Reserved::Held(credits) => Ok(pb::ReserveResponse { operation_id, credits, rate: Some(rate) }),
+        let hold =
+            Hold { operation, account: account.id, kind, credits: request.credits, repeat_of, now };
+        match self.store.reserve(&hold, &self.plans).await? {
+            Reserved::Held(credits) => {
+                Ok(pb::ReserveResponse { operation_id, credits, rate: Some(rate) })
+            }
             Reserved::OutOfCredits { until } => Err(out_of_credits(until, now).rate(rate)),
         }
     }
@@ -102,8 +116,8 @@ impl Inner {
             self.finish_anonymous(operation, true).await?;
             return Ok(pb::CommitResponse { credits_charged: 0 });
         }
-        let operation: OperationId = request.operation_id.parse().map_err(fault::malformed)?;
-        match self.store.commit(&operation, self.clock.now()).await.map_err(fault::store)? {
+        let operation: OperationId = request.operation_id.parse()?;
+        match self.store.commit(&operation, self.clock.now()).await? {
             Committed::Charged(credits_charged, change) => {
                 self.follow(&change).await;
                 Ok(pb::CommitResponse { credits_charged })
@@ -117,15 +131,15 @@ impl Inner {
         if let Some(operation) = request.operation_id.strip_prefix(ANONYMOUS) {
             self.finish_anonymous(operation, false).await?;
         } else {
-            let operation: OperationId = request.operation_id.parse().map_err(fault::malformed)?;
-            self.store.release(&operation, self.clock.now()).await.map_err(fault::store)?;
+            let operation: OperationId = request.operation_id.parse()?;
+            self.store.release(&operation, self.clock.now()).await?;
         }
         Ok(pb::ReleaseResponse {})
     }
 
     async fn finish_anonymous(&self, operation: &str, succeeded: bool) -> Answer<()> {
-        let operation: OperationId = operation.parse().map_err(fault::malformed)?;
-        self.counters.finish_anonymous(&operation, succeeded).await.map_err(fault::counters)
+        let operation: OperationId = operation.parse()?;
+        Ok(self.counters.finish_anonymous(&operation, succeeded).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use proto::{ErrorCode, ServiceError, billing_v1 as pb};
 
-use super::{Answer, Inner, fault};
+use super::{Answer, Inner};
 use crate::{
     clock::Moment,
     identity::{AccountId, KeyId},
@@ -35,32 +35,45 @@ impl UsedKeys {
 }
 
 impl Inner {
-    pub(super) async fn list_keys(&self, request: pb::ListKeysRequest) -> Answer<pb::ListKeysResponse> {
+    pub(super) async fn list_keys(
+        &self,
+        request: pb::ListKeysRequest,
+    ) -> Answer<pb::ListKeysResponse> {
         let account = self.session_account(&request.session_token).await?;
         self.write_used_keys().await?;
-        let keys = self.store.keys(account.id).await.map_err(fault::store)?;
+        let keys = self.store.keys(account.id).await?;
         Ok(pb::ListKeysResponse { keys: keys.into_iter().map(key_info).collect() })
     }
 
-    pub(super) async fn create_key(&self, request: pb::CreateKeyRequest) -> Answer<pb::CreateKeyResponse> {
+    pub(super) async fn create_key(
+        &self,
+        request: pb::CreateKeyRequest,
+    ) -> Answer<pb::CreateKeyResponse> {
         let account = self.session_account(&request.session_token).await?;
-        if self.store.keys(account.id).await.map_err(fault::store)?.len() >= MOST_KEYS {
+        if self.store.keys(account.id).await?.len() >= MOST_KEYS {
             return Err(ServiceError::new(ErrorCode::Conflict, "too many keys: revoke one first"));
         }
         let (key, record) = self.issue_key(account.id, &request.name).await?;
         Ok(pb::CreateKeyResponse { info: Some(key_info(record)), key: key.expose().to_owned() })
     }
 
-    pub(super) async fn revoke_key(&self, request: pb::RevokeKeyRequest) -> Answer<pb::RevokeKeyResponse> {
+    pub(super) async fn revoke_key(
+        &self,
+        request: pb::RevokeKeyRequest,
+    ) -> Answer<pb::RevokeKeyResponse> {
         let account = self.session_account(&request.session_token).await?;
         let unknown = || ServiceError::new(ErrorCode::NotFound, "no such key");
         let key: KeyId = request.id.parse().map_err(|_| unknown())?;
         let ended = self.store.revoke_key(account.id, key, self.clock.now()).await;
-        if ended.map_err(fault::store)? { Ok(pb::RevokeKeyResponse {}) } else { Err(unknown()) }
+        if ended? { Ok(pb::RevokeKeyResponse {}) } else { Err(unknown()) }
     }
 
     /// Makes a key; the only time that it is seen.
-    pub(super) async fn issue_key(&self, account: AccountId, name: &str) -> Answer<(ApiKey, KeyRecord)> {
+    pub(super) async fn issue_key(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Answer<(ApiKey, KeyRecord)> {
         let key = ApiKey::generate();
         let new = NewKey {
             id: KeyId::generate(),
@@ -70,7 +83,7 @@ impl Inner {
             name: key_name(name)?,
             now: self.clock.now(),
         };
-        self.store.create_key(&new).await.map_err(fault::store)?;
+        self.store.create_key(&new).await?;
         let record = KeyRecord {
             id: new.id,
             name: new.name,
@@ -83,7 +96,7 @@ impl Inner {
 
     pub(super) async fn write_used_keys(&self) -> Answer<()> {
         let used = self.used_keys.take();
-        if used.is_empty() { Ok(()) } else { self.store.touch_keys(&used).await.map_err(fault::store) }
+        if used.is_empty() { Ok(()) } else { Ok(self.store.touch_keys(&used).await?) }
     }
 }
 

@@ -60,7 +60,8 @@ impl BillingService {
         store: Arc<dyn Store>,
         counters: Arc<dyn Counters>,
     ) -> Result<Self, BuildError> {
-        let passwords = Passwords::new(config.accounts.argon2_memory_kib, config.accounts.argon2_passes)?;
+        let passwords =
+            Passwords::new(config.accounts.argon2_memory_kib, config.accounts.argon2_passes)?;
         let mail = &config.mail;
         let outbox = config.data_dir.join("outbox");
         let mailer = Mailer::new(given(&mail.smtp_url), outbox, &mail.from, &config.public_url)?;
@@ -108,7 +109,11 @@ impl BillingService {
     }
 
     /// Makes a key; the only time that it is seen.
-    pub(crate) async fn issue_key(&self, account: AccountId, name: &str) -> Answer<(ApiKey, KeyRecord)> {
+    pub(crate) async fn issue_key(
+        &self,
+        account: AccountId,
+        name: &str,
+    ) -> Answer<(ApiKey, KeyRecord)> {
         self.0.issue_key(account, name).await
     }
 

@@ -5,10 +5,10 @@ use proto::{
     billing_v1::{self as pb, create_checkout_request::Item},
 };
 
-use super::{Answer, Inner, fault};
+use super::{Answer, Inner};
 use crate::{
     store::{Account, Booking},
-    stripe::{Buyer, Effect, Event, Order, Stripe, StripeError},
+    stripe::{Buyer, Effect, Event, Order, Stripe},
 };
 
 impl Inner {
@@ -19,24 +19,28 @@ impl Inner {
         let account = self.session_account(&request.session_token).await?;
         let stripe = self.stripe()?;
         let order = self.order(request.item.as_ref())?;
-        if matches!(order, Order::Plan(..)) && self.store.is_subscribed(account.id).await.map_err(fault::store)? {
+        if matches!(order, Order::Plan(..)) && self.store.is_subscribed(account.id).await? {
             return Err(ServiceError::new(
                 ErrorCode::Conflict,
                 "you have a subscription already: change it in the customer portal",
             ));
         }
         let buyer = self.buyer(account).await?;
-        let url = stripe.checkout(&buyer, order).await.map_err(unreachable_stripe)?;
+        let url = stripe.checkout(&buyer, order).await?;
         Ok(pb::CreateCheckoutResponse { url })
     }
 
-    pub(super) async fn create_portal(&self, request: pb::CreatePortalRequest) -> Answer<pb::CreatePortalResponse> {
+    pub(super) async fn create_portal(
+        &self,
+        request: pb::CreatePortalRequest,
+    ) -> Answer<pb::CreatePortalResponse> {
         let account = self.session_account(&request.session_token).await?;
         let stripe = self.stripe()?;
-        let customer = self.store.customer_of(account.id).await.map_err(fault::store)?;
-        let customer =
-            customer.ok_or_else(|| ServiceError::new(ErrorCode::Conflict, "you have not bought anything yet"))?;
-        let url = stripe.portal(&customer).await.map_err(unreachable_stripe)?;
+        let customer = self.store.customer_of(account.id).await?;
+        let customer = customer.ok_or_else(|| {
+            ServiceError::new(ErrorCode::Conflict, "you have not bought anything yet")
+        })?;
+        let url = stripe.portal(&customer).await?;
         Ok(pb::CreatePortalResponse { url })
     }
 
@@ -49,12 +53,14 @@ impl Inner {
             tracing::warn!(%error, "a Stripe event was refused");
             ServiceError::new(ErrorCode::InvalidArgument, error.to_string())
         };
-        self.signatures.check(&request.payload, &request.signature, now).map_err(|error| refuse(&error))?;
+        self.signatures
+            .check(&request.payload, &request.signature, now)
+            .map_err(|error| refuse(&error))?;
         let event = Event::parse(&request.payload).map_err(|error| refuse(&error))?;
-        if !self.store.event_is_known(&event.id).await.map_err(fault::store)? {
+        if !self.store.event_is_known(&event.id).await? {
             let event = self.look_up(event).await?;
             let booked = self.store.apply_event(&event, &request.payload, &self.plans, now).await;
-            if let Booking::Applied(Some(account)) = booked.map_err(fault::store)? {
+            if let Booking::Applied(Some(account)) = booked? {
                 self.follow_account(account).await;
             }
         }
@@ -68,14 +74,16 @@ impl Inner {
         let Some(stripe) = &self.stripe else { return Ok(event) };
         match &mut event.effect {
             Effect::Subscription(told) => {
-                let known = self.store.subscription_told_at(&told.id).await.map_err(fault::store)?;
+                let known = self.store.subscription_told_at(&told.id).await?;
                 if known == Some(event.created) {
-                    *told = stripe.subscription(&told.id).await.map_err(unreachable_stripe)?;
+                    *told = stripe.subscription(&told.id).await?;
                 }
             }
             Effect::Checkout(checkout) => {
-                if let Some(payment) = checkout.payment.as_mut().filter(|payment| payment.pack.is_none()) {
-                    let price = stripe.checkout_price(&checkout.id).await.map_err(unreachable_stripe)?;
+                if let Some(payment) =
+                    checkout.payment.as_mut().filter(|payment| payment.pack.is_none())
+                {
+                    let price = stripe.checkout_price(&checkout.id).await?;
                     let pack = price.and_then(|price| self.plans.pack_of_price(&price));
                     payment.pack = pack.map(|pack| pack.name.clone());
                 }
@@ -86,14 +94,19 @@ impl Inner {
     }
 
     fn stripe(&self) -> Answer<&Stripe> {
-        self.stripe.as_ref().ok_or_else(|| ServiceError::new(ErrorCode::NotFound, "nothing is sold here"))
+        self.stripe
+            .as_ref()
+            .ok_or_else(|| ServiceError::new(ErrorCode::NotFound, "nothing is sold here"))
     }
 
     fn order(&self, item: Option<&Item>) -> Answer<Order<'_>> {
         let unknown = |message| ServiceError::new(ErrorCode::InvalidArgument, message);
         match item {
             Some(Item::Plan(name)) => {
-                let plan = self.plans.plan(name).and_then(|plan| Some(Order::Plan(plan, plan.price.as_deref()?)));
+                let plan = self
+                    .plans
+                    .plan(name)
+                    .and_then(|plan| Some(Order::Plan(plan, plan.price.as_deref()?)));
                 plan.ok_or_else(|| unknown("'plan' must be the name of a plan that is sold"))
             }
             Some(Item::Pack(name)) => {
@@ -105,11 +118,7 @@ impl Inner {
     }
 
     async fn buyer(&self, account: Account) -> Answer<Buyer> {
-        let customer = self.store.customer_of(account.id).await.map_err(fault::store)?;
+        let customer = self.store.customer_of(account.id).await?;
         Ok(Buyer { account: account.id, email: account.email, customer })
     }
-}
-
-fn unreachable_stripe(error: StripeError) -> ServiceError {
-    ServiceError::new(ErrorCode::Unavailable, error.to_string())
 }

@@ -10,7 +10,7 @@ use std::{
 
 use proto::ServiceError;
 
-use super::{Answer, BillingService, Inner, fault};
+use super::{Answer, BillingService, Inner};
 use crate::{
     counters::{Applied, Load, Profile, Projection},
     identity::AccountId,
@@ -67,7 +67,7 @@ impl Inner {
         let result = match self.counters.apply(&self.project(change)).await {
             Ok(Applied::Counted) => Ok(()),
             Ok(Applied::Missing) => self.load(account, Load::Careful).await,
-            Err(error) => Err(fault::counters(error)),
+            Err(error) => Err(error.into()),
         };
         if let Err(error) = result {
             tracing::warn!(%account, %error, "the counters are behind the ledger");
@@ -88,7 +88,7 @@ impl Inner {
         if account.has_lapsed(self.clock.now()) {
             self.end_lapsed().await?;
         }
-        let known = self.counters.profile(account.id).await.map_err(fault::counters)?;
+        let known = self.counters.profile(account.id).await?;
         // Equal versions may still differ where the plans file has changed.
         let expected = self.project_profile(account);
         let current = |known: &Profile| known.version > account.version || *known == expected;
@@ -96,21 +96,21 @@ impl Inner {
             return Ok(profile);
         }
         self.load(account.id, Load::Careful).await?;
-        let loaded = self.counters.profile(account.id).await.map_err(fault::counters)?;
+        let loaded = self.counters.profile(account.id).await?;
         loaded.ok_or_else(|| ServiceError::internal("an account was lost while it was loaded"))
     }
 
     /// Puts the whole account into the counters.
     pub(super) async fn load(&self, account: AccountId, how: Load) -> Answer<()> {
-        let snapshot = self.store.snapshot(account).await.map_err(fault::store)?;
+        let snapshot = self.store.snapshot(account).await?;
         let Some(snapshot) = snapshot else { return Ok(()) };
-        self.counters.load(&self.project(&snapshot), how).await.map_err(fault::counters)
+        Ok(self.counters.load(&self.project(&snapshot), how).await?)
     }
 
     /// Ends subscriptions that were to end with a window that is over.
     pub(super) async fn end_lapsed(&self) -> Answer<()> {
         let default = &self.plans.default_plan().name;
-        let ended = self.store.end_lapsed(default, self.clock.now()).await.map_err(fault::store)?;
+        let ended = self.store.end_lapsed(default, self.clock.now()).await?;
         for account in ended {
             self.follow_account(account).await;
         }
@@ -121,7 +121,7 @@ impl Inner {
         let mut rebuilt = Rebuilt::default();
         let mut after = None;
         loop {
-            let page = self.store.versions(after, PAGE).await.map_err(fault::store)?;
+            let page = self.store.versions(after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (account, _) in &page {
@@ -129,18 +129,18 @@ impl Inner {
                 rebuilt.accounts += 1;
             }
         }
-        self.counters.mark_filled().await.map_err(fault::counters)?;
+        self.counters.mark_filled().await?;
         Ok(rebuilt)
     }
 
     pub(super) async fn reconcile(&self) -> Answer<u64> {
-        if !self.counters.is_filled().await.map_err(fault::counters)? {
+        if !self.counters.is_filled().await? {
             return self.rebuild().await.map(|rebuilt| rebuilt.accounts);
         }
         let mut loaded = 0;
         let mut after = None;
         loop {
-            let page = self.store.versions(after, PAGE).await.map_err(fault::store)?;
+            let page = self.store.versions(after, PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(loaded) };
             after = Some(*last);
             loaded += self.reconcile_page(&page).await?;
@@ -149,12 +149,16 @@ impl Inner {
 
     async fn reconcile_page(&self, page: &[(AccountId, i64)]) -> Answer<u64> {
         let ids: Vec<AccountId> = page.iter().map(|(account, _)| *account).collect();
-        let counted = self.counters.versions(&ids).await.map_err(fault::counters)?;
+        let counted = self.counters.versions(&ids).await?;
         let mut loaded = 0;
         for ((account, version), counted) in page.iter().zip(counted) {
             let how = match counted {
                 Some(counted) if counted == *version => continue,
-                Some(counted) if counted > *version && !self.is_beyond(*account, counted).await? => continue,
+                Some(counted)
+                    if counted > *version && !self.is_beyond(*account, counted).await? =>
+                {
+                    continue;
+                }
                 Some(counted) if counted > *version => Load::Exact,
                 _ => Load::Careful,
             };
@@ -167,7 +171,7 @@ impl Inner {
     /// Whether the counters know a change that the ledger does not: it was
     /// restored from a backup. A change between two looks is no such thing.
     async fn is_beyond(&self, account: AccountId, counted: i64) -> Answer<bool> {
-        let account = self.store.account(account).await.map_err(fault::store)?;
+        let account = self.store.account(account).await?;
         Ok(account.is_some_and(|account| account.version < counted))
     }
 

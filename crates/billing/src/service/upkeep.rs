@@ -8,7 +8,7 @@ use proto::ServiceError;
 use runtime::shutdown::Shutdown;
 use tokio::task::JoinHandle;
 
-use super::{Answer, BillingService, Inner, fault};
+use super::{Answer, BillingService, Inner};
 use crate::{clock::Moment, counters::Load};
 
 const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
@@ -36,7 +36,9 @@ impl BillingService {
         let inner = &*self.0;
         tokio::join!(
             every(CATCH_UP_EVERY, "catching up", || inner.catch_up()),
-            every(RECONCILE_EVERY, "reconciling the counters", || async { inner.reconcile_all().await }),
+            every(RECONCILE_EVERY, "reconciling the counters", || async {
+                inner.reconcile_all().await
+            }),
             every(SWEEP_EVERY, "sweeping reservations", || async { inner.sweep().await.map(drop) }),
             every(USED_KEYS_EVERY, "writing when keys were used", || inner.write_used_keys()),
             every(EXPIRE_EVERY, "deleting what expired", || inner.expire()),
@@ -57,12 +59,13 @@ impl Inner {
     async fn sweep(&self) -> Answer<u64> {
         self.end_lapsed().await?;
         let now = self.clock.now();
-        let before = Moment::from_seconds(now.seconds() - i64::from(self.config.reservation_seconds));
+        let before =
+            Moment::from_seconds(now.seconds() - i64::from(self.config.reservation_seconds));
         let mut swept = 0;
         loop {
-            let stale = self.store.stale(before, SWEEP_PAGE).await.map_err(fault::store)?;
+            let stale = self.store.stale(before, SWEEP_PAGE).await?;
             for operation in &stale {
-                self.store.release(operation, now).await.map_err(fault::store)?;
+                self.store.release(operation, now).await?;
                 swept += 1;
             }
             if stale.is_empty() {
@@ -88,7 +91,7 @@ impl Inner {
     }
 
     async fn expire(&self) -> Answer<()> {
-        self.store.delete_expired(self.clock.now()).await.map_err(fault::store)
+        Ok(self.store.delete_expired(self.clock.now()).await?)
     }
 }
 

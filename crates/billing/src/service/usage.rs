@@ -25,7 +25,7 @@ impl Inner {
             Some(start) => self.counters.cycle(account.id, start).await,
             None => self.counters.month(account.id, asked_month(&request, self.clock.now())?).await,
         };
-        let top = top.map_err(fault::counters)?;
+        let top = top?;
         let billing_cycle = if request.include_billing_cycle {
             Some(self.billing_cycle(&profile, request.period_start_unix).await?)
         } else {
@@ -65,14 +65,17 @@ impl Inner {
     }
 
     /// One window in full: the one that begins at `start`, else the current.
-    pub(super) async fn billing_cycle(&self, profile: &Profile, start: Option<i64>) -> Answer<pb::BillingCycle> {
+    pub(super) async fn billing_cycle(
+        &self,
+        profile: &Profile,
+        start: Option<i64>,
+    ) -> Answer<pb::BillingCycle> {
         let current = current_window(profile, self.clock.now());
         let window = match start.filter(|start| *start != current.start) {
             None => current,
             Some(start) => self.past_window(profile, start).await?,
         };
-        let Usage { app, api } =
-            self.counters.cycle(profile.account, window.start).await.map_err(fault::counters)?;
+        let Usage { app, api } = self.counters.cycle(profile.account, window.start).await?;
         Ok(pb::BillingCycle {
             period_start_unix: window.start,
             period_end_unix: window.end,
@@ -89,7 +92,8 @@ impl Inner {
     async fn past_window(&self, profile: &Profile, start: i64) -> Answer<Window> {
         let windows = self.windows(profile).await?;
         let known = windows.iter().find(|window| window.start == start).map(|window| window.end);
-        let next = windows.iter().find(|window| window.start > start).map(|window| window.start - 1);
+        let next =
+            windows.iter().find(|window| window.start > start).map(|window| window.start - 1);
         let month = CalendarMonth::of(Moment::from_seconds(start)).window();
         Ok(Window { start, end: known.or(next).unwrap_or(month.end), synced: false })
     }
@@ -97,7 +101,7 @@ impl Inner {
     /// Every window with usage and Stripe's current one, oldest first, each
     /// ending where the next begins.
     async fn windows(&self, profile: &Profile) -> Answer<Vec<CycleUsage>> {
-        let mut windows = self.counters.cycles(profile.account).await.map_err(fault::counters)?;
+        let mut windows = self.counters.cycles(profile.account).await?;
         if let Some((start, end)) = profile.period {
             match windows.iter_mut().find(|window| window.start == start) {
                 Some(window) => window.end = end,
@@ -128,6 +132,7 @@ fn asked_month(request: &pb::GetMembershipUsageRequest, now: Moment) -> Answer<C
     let current = CalendarMonth::of(now);
     let year = request.year.unwrap_or(current.year.unsigned_abs());
     let month = request.month.unwrap_or(current.month.into());
-    CalendarMonth::new(year, month)
-        .ok_or_else(|| ServiceError::new(ErrorCode::InvalidArgument, "year is 1 to 9999, month 1 to 12"))
+    CalendarMonth::new(year, month).ok_or_else(|| {
+        ServiceError::new(ErrorCode::InvalidArgument, "year is 1 to 9999, month 1 to 12")
+    })
 }

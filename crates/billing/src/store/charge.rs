@@ -136,7 +136,11 @@ mod tests {
             (0, 0, -2, Some((0, 0))),
         ] {
             let split = Charge::split(cost, included, prepaid);
-            assert_eq!(split.map(|c| (c.included, c.prepaid)), expected, "{cost} {included} {prepaid}");
+            assert_eq!(
+                split.map(|c| (c.included, c.prepaid)),
+                expected,
+                "{cost} {included} {prepaid}"
+            );
         }
     }
 }

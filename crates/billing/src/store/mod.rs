@@ -18,8 +18,8 @@ pub use charge::{Charge, Committed, Hold, Reserved, UsageKind};
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use records::{
-    Account, Credentials, CycleUsage, EmailPurpose, EmailTokenUse, Grant, KeyHolder, KeyRecord, MonthUsage, NewAccount,
-    NewEmailToken, NewKey, Snapshot,
+    Account, Credentials, CycleUsage, EmailPurpose, EmailTokenUse, Grant, KeyHolder, KeyRecord,
+    MonthUsage, NewAccount, NewEmailToken, NewKey, Snapshot,
 };
 pub use sqlite::SqliteStore;
 
@@ -45,7 +45,8 @@ pub trait Accounts: Send + Sync {
     /// The oldest account on a plan.
     async fn first_on_plan(&self, plan: &str) -> Result<Option<Account>>;
     /// Up to `limit` accounts after one, in their order, with their versions.
-    async fn versions(&self, after: Option<AccountId>, limit: i64) -> Result<Vec<(AccountId, i64)>>;
+    async fn versions(&self, after: Option<AccountId>, limit: i64)
+    -> Result<Vec<(AccountId, i64)>>;
     /// What signing in needs, in one look whether or not the address is known.
     async fn credentials(&self, email: &EmailAddress) -> Result<Option<Credentials>>;
     /// Keeps the token of a mailed link.
@@ -56,9 +57,16 @@ pub trait Accounts: Send + Sync {
     async fn verify_email(&self, token: Digest, now: Moment) -> Result<EmailTokenUse>;
     /// Uses a reset link, once: sets the password, verifies the address, ends
     /// all sessions.
-    async fn reset_password(&self, token: Digest, hash: &str, now: Moment) -> Result<EmailTokenUse>;
+    async fn reset_password(&self, token: Digest, hash: &str, now: Moment)
+    -> Result<EmailTokenUse>;
     /// Opens a session.
-    async fn open_session(&self, account: AccountId, token: Digest, now: Moment, expires_at: i64) -> Result<()>;
+    async fn open_session(
+        &self,
+        account: AccountId,
+        token: Digest,
+        now: Moment,
+        expires_at: i64,
+    ) -> Result<()>;
     /// The account behind a live session.
     async fn session_account(&self, token: Digest, now: Moment) -> Result<Option<Account>>;
     /// Ends a session; `false` where there is none.
@@ -119,7 +127,13 @@ pub enum Booking {
 #[async_trait]
 pub trait StripeBook: Send + Sync {
     /// Keeps an event as it came and does what it says, once, together.
-    async fn apply_event(&self, event: &Event, payload: &[u8], plans: &Plans, now: Moment) -> Result<Booking>;
+    async fn apply_event(
+        &self,
+        event: &Event,
+        payload: &[u8],
+        plans: &Plans,
+        now: Moment,
+    ) -> Result<Booking>;
     /// Whether an event is booked.
     async fn event_is_known(&self, id: &str) -> Result<bool>;
     /// When the newest event that a subscription follows was made.

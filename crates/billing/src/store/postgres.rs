@@ -43,8 +43,13 @@ impl PostgresStore {
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse()?;
         let quick = options.clone().options([("synchronous_commit", "off")]);
-        let pool = || PgPoolOptions::new().max_connections(connections.div_ceil(2)).acquire_timeout(PATIENCE);
-        let store = Self { pool: pool().connect_with(options).await?, quick: pool().connect_with(quick).await? };
+        let pool = || {
+            PgPoolOptions::new().max_connections(connections.div_ceil(2)).acquire_timeout(PATIENCE)
+        };
+        let store = Self {
+            pool: pool().connect_with(options).await?,
+            quick: pool().connect_with(quick).await?,
+        };
         sqlx::migrate!("migrations/postgres").run(&store.pool).await?;
         Ok(store)
     }

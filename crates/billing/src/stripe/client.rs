@@ -77,7 +77,11 @@ struct Named {
 
 impl Stripe {
     /// Prepares a client; nothing connects yet.
-    pub(crate) fn new(secret_key: &str, api_base: &str, public_url: &str) -> Result<Self, StripeError> {
+    pub(crate) fn new(
+        secret_key: &str,
+        api_base: &str,
+        public_url: &str,
+    ) -> Result<Self, StripeError> {
         let mut builder = ClientBuilder::new(secret_key)
             .timeout(PATIENCE)
             .request_strategy(RequestStrategy::Retry(1));
@@ -91,10 +95,18 @@ impl Stripe {
     }
 
     /// Opens a checkout; the answer is the page to go to.
-    pub(crate) async fn checkout(&self, buyer: &Buyer, order: Order<'_>) -> Result<String, StripeError> {
+    pub(crate) async fn checkout(
+        &self,
+        buyer: &Buyer,
+        order: Order<'_>,
+    ) -> Result<String, StripeError> {
         let (mode, price, key, name) = match order {
-            Order::Plan(plan, price) => (CheckoutSessionMode::Subscription, price, "plan", &plan.name),
-            Order::Pack(pack) => (CheckoutSessionMode::Payment, pack.price.as_str(), "pack", &pack.name),
+            Order::Plan(plan, price) => {
+                (CheckoutSessionMode::Subscription, price, "plan", &plan.name)
+            }
+            Order::Pack(pack) => {
+                (CheckoutSessionMode::Payment, pack.price.as_str(), "pack", &pack.name)
+            }
         };
         let mut item = CreateCheckoutSessionLineItems::new();
         (item.price, item.quantity) = (Some(price.to_owned()), Some(1));
@@ -114,7 +126,8 @@ impl Stripe {
 
     /// Opens the customer portal; the answer is the page to go to.
     pub(crate) async fn portal(&self, customer: &str) -> Result<String, StripeError> {
-        let request = CreateBillingPortalSession::new().customer(customer).return_url(&self.profile_page);
+        let request =
+            CreateBillingPortalSession::new().customer(customer).return_url(&self.profile_page);
         self.page(request.build()).await
     }
 
@@ -127,7 +140,10 @@ impl Stripe {
     }
 
     /// The price that a checkout was for.
-    pub(crate) async fn checkout_price(&self, session: &str) -> Result<Option<String>, StripeError> {
+    pub(crate) async fn checkout_price(
+        &self,
+        session: &str,
+    ) -> Result<Option<String>, StripeError> {
         let path = format!("/checkout/sessions/{session}/line_items");
         let request = RequestBuilder::new(StripeMethod::Get, path);
         let reply: LineItems = request.customize().send(&self.client).await.map_err(failed)?;

@@ -9,7 +9,7 @@ mod client;
 mod event;
 mod signature;
 
-pub(crate) use client::{Buyer, Order, Stripe};
 pub use client::StripeError;
+pub(crate) use client::{Buyer, Order, Stripe};
 pub use event::{Checkout, Effect, Event, Invoice, MalformedEvent, Payment, Refund, Subscription};
 pub use signature::{BadSignature, Signatures};

@@ -128,7 +128,8 @@ async fn the_same_idempotency_key_is_charged_once(bed: Bed) {
     let customer = bed.customer("Free", 0).await;
     for (nth, charged) in [(1, 1), (2, 0), (3, 0)] {
         let operation = unique("op");
-        let reserved = bed.reserve(customer.reserve_once(&operation, "key")).await.expect("credits");
+        let reserved =
+            bed.reserve(customer.reserve_once(&operation, "key")).await.expect("credits");
         assert_eq!(reserved.credits, charged, "attempt {nth}");
         assert_eq!(bed.commit(&operation).await, charged, "attempt {nth}");
     }
@@ -143,7 +144,8 @@ async fn a_concurrent_repetition_is_charged_once(bed: Bed) {
     }
     let [first, second, third] = [unique("op"), unique("op"), unique("op")];
     for operation in [&first, &second, &third] {
-        let reserved = bed.reserve(customer.reserve_once(operation, "key")).await.expect("one credit");
+        let reserved =
+            bed.reserve(customer.reserve_once(operation, "key")).await.expect("one credit");
         assert_eq!(reserved.credits, 1);
     }
     assert_eq!(bed.commit(&second).await, 1);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use billing::{
     clock::Moment,
     counters::{
-        Admission, Applied, Ask, Counters, DailyLimit, LocalCounters, Load, Profile, Projection, RateLimit,
-        RedisCounters, Usage,
+        Admission, Applied, Ask, Counters, DailyLimit, Load, LocalCounters, Profile, Projection,
+        RateLimit, RedisCounters, Usage,
     },
     identity::{AccountId, OperationId},
     store::{CycleUsage, MonthUsage},
@@ -181,7 +181,9 @@ async fn the_tightest_limit_is_told_and_refusals_cost_nothing(counters: &dyn Cou
     };
     for remaining in [1, 0] {
         let answer = ask(vec![rate(&wide, 100), rate(&tight, 2)]).await;
-        assert!(matches!(answer, Admission::Admitted(rate) if (rate.limit, rate.remaining) == (2, remaining)));
+        assert!(
+            matches!(answer, Admission::Admitted(rate) if (rate.limit, rate.remaining) == (2, remaining))
+        );
     }
     for _ in 0..5 {
         let answer = ask(vec![rate(&wide, 100), rate(&tight, 2)]).await;
@@ -210,11 +212,22 @@ enum Call {
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
-    let admit = (any::<u8>(), prop::collection::vec(1u32..6, 1..4), prop::option::of(0u32..4), 0u32..1_000)
-        .prop_map(|(operation, limits, daily, later_ms)| Call::Admit { operation, limits, daily, later_ms });
-    let finish = (any::<u8>(), any::<bool>()).prop_map(|(operation, succeeded)| Call::Finish { operation, succeeded });
+    let admit =
+        (any::<u8>(), prop::collection::vec(1u32..6, 1..4), prop::option::of(0u32..4), 0u32..1_000)
+            .prop_map(|(operation, limits, daily, later_ms)| Call::Admit {
+                operation,
+                limits,
+                daily,
+                later_ms,
+            });
+    let finish = (any::<u8>(), any::<bool>())
+        .prop_map(|(operation, succeeded)| Call::Finish { operation, succeeded });
     let apply = (0i64..12).prop_map(|version| Call::Apply { version, sum: version * 2 });
-    let load = (0i64..12, any::<bool>()).prop_map(|(version, exact)| Call::Load { version, sum: version * 2, exact });
+    let load = (0i64..12, any::<bool>()).prop_map(|(version, exact)| Call::Load {
+        version,
+        sum: version * 2,
+        exact,
+    });
     prop::collection::vec(prop_oneof![4 => admit, 2 => finish, 4 => apply, 1 => load], 1..40)
 }
 
@@ -222,7 +235,8 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 fn both_implementations_answer_alike() {
     let redis = Redis::start();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let config = ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() };
     TestRunner::new(config)
         .run(&calls(), |calls| {
             runtime.block_on(async {
@@ -245,7 +259,8 @@ async fn play(counters: &dyn Counters, calls: &[Call]) -> Vec<String> {
         told.push(match call {
             Call::Admit { operation: n, limits, daily, later_ms } => {
                 now += i64::from(*later_ms);
-                let rates = limits.iter().map(|limit| rate(&format!("{names}-{limit}"), *limit)).collect();
+                let rates =
+                    limits.iter().map(|limit| rate(&format!("{names}-{limit}"), *limit)).collect();
                 let daily = daily.map(|limit| DailyLimit { name: names.clone(), limit });
                 let now = Moment::from_seconds(now / 1000);
                 let ask = Ask { operation: &operation(*n), rates, daily, now };
@@ -264,7 +279,8 @@ async fn play(counters: &dyn Counters, calls: &[Call]) -> Vec<String> {
         });
         let version = counters.versions(&[account]).await.expect("up");
         let usage = counters.cycle(account, 7).await.expect("up");
-        let profile = counters.profile(account).await.expect("up").map(|profile| profile.prepaid_credits);
+        let profile =
+            counters.profile(account).await.expect("up").map(|profile| profile.prepaid_credits);
         told.push(format!("{version:?} {usage:?} {profile:?}"));
     }
     told

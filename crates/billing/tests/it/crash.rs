@@ -12,7 +12,8 @@ use proto::{Billing as _, BillingHandle, ErrorCode, billing_v1 as pb};
 use runtime::{config::Layers, shutdown::Shutdown};
 
 use crate::support::{
-    Audit, Bed, Customer, Postgres, Process, Proxy, Redis, eventually, layers, redis_command, unique,
+    Audit, Bed, Customer, Postgres, Process, Proxy, Redis, eventually, layers, redis_command,
+    unique,
 };
 
 /// What clients of a service were told and asked.
@@ -55,7 +56,9 @@ async fn killed_at_every_step(bed: Bed, settings: Vec<(&str, String)>) {
     for round in 0..8 {
         let mut process = Process::start(&settings, &log).await;
         let tasks: Vec<_> = (0..8)
-            .map(|_| tokio::spawn(Arc::clone(&witness).work(process.handle(), Arc::clone(&customer))))
+            .map(|_| {
+                tokio::spawn(Arc::clone(&witness).work(process.handle(), Arc::clone(&customer)))
+            })
             .collect();
         tokio::time::sleep(Duration::from_millis(30 + 37 * round)).await;
         process.kill();
@@ -75,7 +78,10 @@ async fn killed_at_every_step(bed: Bed, settings: Vec<(&str, String)>) {
     assert!(charged.is_subset(&paid), "a charge that was told was lost");
     assert!(!charged.is_empty(), "nothing was tested");
     let log = std::fs::read_to_string(log).expect("a log");
-    assert!(log.contains("billing listens") && !log.contains(customer.key.expose()), "keys are never logged");
+    assert!(
+        log.contains("billing listens") && !log.contains(customer.key.expose()),
+        "keys are never logged"
+    );
 }
 
 fn settings(bed: &Bed) -> Vec<(&'static str, String)> {
@@ -100,7 +106,10 @@ async fn a_replica_killed_at_every_step() {
     let mut settings = settings(&bed);
     for key in ["database_url", "redis_url"] {
         let value: String = bed.layers.section(&format!("billing.{key}")).expect("text");
-        settings.push((if key == "redis_url" { "billing.redis_url" } else { "billing.database_url" }, value));
+        settings.push((
+            if key == "redis_url" { "billing.redis_url" } else { "billing.database_url" },
+            value,
+        ));
     }
     killed_at_every_step(bed, settings).await;
 }
@@ -117,7 +126,9 @@ async fn redis_flushed_midway() {
     let bed = Bed::shared().await;
     let customer = Arc::new(bed.customer("Premium", 0).await);
     let url = bed.redis.as_ref().expect("there is one").url();
-    let tasks: Vec<_> = (0..8).map(|_| tokio::spawn(charges(bed.service.clone(), Arc::clone(&customer), 40))).collect();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(charges(bed.service.clone(), Arc::clone(&customer), 40)))
+        .collect();
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(20)).await;
         redis_command(&url, "FLUSHALL", &[]).await;
@@ -148,7 +159,12 @@ async fn an_emptied_redis_is_filled_by_itself_and_exactly() {
     running.await.expect("no panic");
     // What somebody changed by hand goes, too.
     let name = format!("users:{}", customers[0].id);
-    redis_command(&url, "HSET", &[&name, "prepaid_credits", "999", "version", "999", "latest", "999"]).await;
+    redis_command(
+        &url,
+        "HSET",
+        &[&name, "prepaid_credits", "999", "version", "999", "latest", "999"],
+    )
+    .await;
     assert_eq!(bed.service.rebuild().await.expect("rebuilt").accounts, 2);
     assert_eq!(dump(&url).await, before);
 }
@@ -202,7 +218,8 @@ async fn without_redis_charges_are_kept_and_counted_later() {
     bed.reserve(customer.reserve(&operation)).await.expect("credits");
     bed.redis.as_mut().expect("there is one").stop();
     assert_eq!(bed.commit(&operation).await, 1, "the picture was delivered: it is charged");
-    let refused = bed.reserve(customer.reserve(&unique("op"))).await.expect_err("no limits, no work");
+    let refused =
+        bed.reserve(customer.reserve(&unique("op"))).await.expect_err("no limits, no work");
     assert_eq!(refused.code, ErrorCode::Unavailable);
     assert!(!bed.service.is_ready().await);
     bed.redis.as_mut().expect("there is one").resume();
@@ -220,7 +237,9 @@ async fn postgres_restarted_midway() {
         .flag("billing.redis_url", Some(redis.url()));
     let bed = Bed::with(layers, Some(redis)).await;
     let customer = Arc::new(bed.customer("Premium", 0).await);
-    let tasks: Vec<_> = (0..6).map(|_| tokio::spawn(charges(bed.service.clone(), Arc::clone(&customer), 60))).collect();
+    let tasks: Vec<_> = (0..6)
+        .map(|_| tokio::spawn(charges(bed.service.clone(), Arc::clone(&customer), 60)))
+        .collect();
     tokio::time::sleep(Duration::from_millis(150)).await;
     postgres.0.stop();
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -248,7 +267,10 @@ async fn charges(service: billing::BillingService, customer: Arc<Customer>, time
             continue;
         }
         let commit = pb::CommitRequest { operation_id: operation };
-        told += service.commit(commit).await.map_or(0, |committed| i64::from(committed.credits_charged));
+        told += service
+            .commit(commit)
+            .await
+            .map_or(0, |committed| i64::from(committed.credits_charged));
     }
     told
 }

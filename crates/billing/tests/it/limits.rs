@@ -45,7 +45,10 @@ async fn a_key_must_be_one_of_ours(bed: Bed) {
         assert_eq!(refused.code, ErrorCode::InvalidApiKey);
     }
     let token = SessionToken::generate().expose().to_owned();
-    request.caller = Some(pb::Caller { credential: Some(Credential::SessionToken(token)), address: String::new() });
+    request.caller = Some(pb::Caller {
+        credential: Some(Credential::SessionToken(token)),
+        address: String::new(),
+    });
     assert_eq!(bed.reserve(request).await.expect_err("no session").code, ErrorCode::InvalidSession);
     customer.key = ApiKey::generate();
     let usage = pb::ListBillingCyclesRequest { caller: Some(customer.caller()) };
@@ -54,8 +57,14 @@ async fn a_key_must_be_one_of_ours(bed: Bed) {
 }
 
 async fn an_unverified_account_may_not(bed: Bed) {
-    let email: billing::identity::EmailAddress = format!("{}@example.org", unique("new")).parse().expect("address");
-    let order = billing::admin::AccountOrder { email: email.clone(), verified: false, plan: None, prepaid: 0 };
+    let email: billing::identity::EmailAddress =
+        format!("{}@example.org", unique("new")).parse().expect("address");
+    let order = billing::admin::AccountOrder {
+        email: email.clone(),
+        verified: false,
+        plan: None,
+        prepaid: 0,
+    };
     let id = bed.service.create_account(&order).await.expect("an account");
     let key = bed.service.create_key_for(&email, "k").await.expect("a key");
     let customer = crate::support::Customer { id, email: email.to_string(), key };
@@ -66,7 +75,12 @@ async fn an_unverified_account_may_not(bed: Bed) {
 async fn a_plan_has_a_rate(bed: Bed) {
     let customer = bed.customer("Slow", 0).await;
     for remaining in [2, 1, 0] {
-        let rate = bed.reserve(customer.reserve(&unique("op"))).await.expect("in the rate").rate.expect("told");
+        let rate = bed
+            .reserve(customer.reserve(&unique("op")))
+            .await
+            .expect("in the rate")
+            .rate
+            .expect("told");
         assert_eq!((rate.limit, rate.remaining), (3, remaining));
         assert!((1..=60).contains(&rate.reset_seconds));
     }

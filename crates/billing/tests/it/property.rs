@@ -28,7 +28,11 @@ type Told = Mutex<HashMap<String, u32>>;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Reserve { slot: usize, credits: u32, idempotent: Option<u8> },
+    Reserve {
+        slot: usize,
+        credits: u32,
+        idempotent: Option<u8>,
+    },
     Commit(usize),
     Release(usize),
     /// A caller that goes away in the middle of a call.
@@ -78,10 +82,17 @@ async fn every_interleaving_adds_up(mut bed: Bed) {
         bed.service.sweep().await.expect("a sweep");
         bed.service.reconcile().await.expect("reconciled");
         let (included, prepaid) = Audit::of(&bed).await.check(&bed, &customer).await;
-        let told: i64 = told.lock().expect("no panic").values().map(|credits| i64::from(*credits)).sum();
-        assert!(included + prepaid >= told, "{steps:?}: {told} were told, {included} + {prepaid} charged");
+        let told: i64 =
+            told.lock().expect("no panic").values().map(|credits| i64::from(*credits)).sum();
+        assert!(
+            included + prepaid >= told,
+            "{steps:?}: {told} were told, {included} + {prepaid} charged"
+        );
         assert!(included <= 5, "{steps:?}");
-        assert_eq!(bed.usage(&customer).await.billing_cycle.map(|c| c.used_included_credits), Some(included));
+        assert_eq!(
+            bed.usage(&customer).await.billing_cycle.map(|c| c.used_included_credits),
+            Some(included)
+        );
     }
 }
 
@@ -98,14 +109,21 @@ async fn call(bed: &Bed, customer: &Customer, slots: &[String], step: &Step, tol
         Step::Commit(slot) => {
             let request = pb::CommitRequest { operation_id: slots[*slot].clone() };
             if let Ok(committed) = bed.service.commit(request).await {
-                let before = told.lock().expect("no panic").insert(slots[*slot].clone(), committed.credits_charged);
-                assert!(before.is_none_or(|before| before == committed.credits_charged), "told otherwise before");
+                let before = told
+                    .lock()
+                    .expect("no panic")
+                    .insert(slots[*slot].clone(), committed.credits_charged);
+                assert!(
+                    before.is_none_or(|before| before == committed.credits_charged),
+                    "told otherwise before"
+                );
             }
         }
         Step::Release(slot) => bed.release(&slots[*slot]).await,
         Step::Abandon(slot) => {
             let request = pb::CommitRequest { operation_id: slots[*slot].clone() };
-            let _ = tokio::time::timeout(Duration::from_micros(300), bed.service.commit(request)).await;
+            let _ =
+                tokio::time::timeout(Duration::from_micros(300), bed.service.commit(request)).await;
         }
         _ => {}
     }
@@ -113,7 +131,9 @@ async fn call(bed: &Bed, customer: &Customer, slots: &[String], step: &Step, tol
 
 async fn disturb(bed: &mut Bed, customer: &Customer, slots: &mut [String], step: &Step) {
     match step {
-        Step::Grant(credits) => bed.service.grant_prepaid(customer.id, *credits).await.expect("granted"),
+        Step::Grant(credits) => {
+            bed.service.grant_prepaid(customer.id, *credits).await.expect("granted")
+        }
         Step::Sweep => {
             bed.service.sweep().await.expect("a sweep");
         }
@@ -144,6 +164,7 @@ async fn join(calls: impl Iterator<Item = impl Future<Output = ()>>) {
 }
 
 /// 10,000 pairs from 32 tasks; prints what one costs.
+#[expect(clippy::print_stdout, reason = "docs/benchmarks.md takes the figure from here")]
 async fn ten_thousand_pairs_leave_no_drift(bed: Bed) {
     const PAIRS: usize = 10_000;
     const TASKS: usize = 32;
@@ -166,7 +187,8 @@ async fn ten_thousand_pairs_leave_no_drift(bed: Bed) {
             tokio::spawn(async move {
                 for _ in 0..pairs {
                     let operation = unique("pair");
-                    let reserved = service.reserve(customer.reserve(&operation)).await.expect("credits");
+                    let reserved =
+                        service.reserve(customer.reserve(&operation)).await.expect("credits");
                     let commit = pb::CommitRequest { operation_id: reserved.operation_id };
                     assert_eq!(service.commit(commit).await.expect("a commit").credits_charged, 1);
                 }
@@ -180,7 +202,10 @@ async fn ten_thousand_pairs_leave_no_drift(bed: Bed) {
     bed.service.reconcile().await.expect("reconciled");
     assert_eq!(Audit::of(&bed).await.check(&bed, &customer).await, (PAIRS as i64 + 1, 0));
     let backend = if bed.redis.is_some() { "Postgres + Redis" } else { "SQLite + in process" };
-    println!("{backend}: {PAIRS} pairs from {TASKS} tasks in {took:.2?}, {:.3?} a pair; one reserve alone {reserve:.3?} at the median", took / PAIRS as u32);
+    println!(
+        "{backend}: {PAIRS} pairs from {TASKS} tasks in {took:.2?}, {:.3?} a pair; one reserve alone {reserve:.3?} at the median",
+        took / PAIRS as u32
+    );
 }
 
 async fn median(times: usize, mut measure: impl AsyncFnMut() -> Duration) -> Duration {

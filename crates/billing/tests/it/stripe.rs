@@ -9,7 +9,9 @@ use proto::{
 };
 use rand::{RngExt as _, seq::SliceRandom as _};
 
-use crate::support::{Api, Audit, Bed, Customer, StripeStandIn, on_both, redis_command, signatures, unique};
+use crate::support::{
+    Api, Audit, Bed, Customer, StripeStandIn, on_both, redis_command, signatures, unique,
+};
 
 on_both! {
     a_checkout_is_opened_for_the_account
@@ -51,7 +53,11 @@ async fn session(bed: &Bed) -> (Customer, String) {
     let customer = bed.customer("Free", 0).await;
     let token = billing::secret::SessionToken::generate();
     let expires = bed.clock.now().seconds() + 1_000_000_000;
-    let opened = bed.service.store().open_session(customer.id, token.digest(), bed.clock.now(), expires).await;
+    let opened = bed
+        .service
+        .store()
+        .open_session(customer.id, token.digest(), bed.clock.now(), expires)
+        .await;
     opened.expect("a session");
     (customer, token.expose().to_owned())
 }
@@ -62,7 +68,8 @@ async fn a_checkout_is_opened_for_the_account(bed: Bed) {
     let (customer, session_token) = session(&bed).await;
     let checkout = |item| pb::CreateCheckoutRequest { session_token: session_token.clone(), item };
     let plan = |name: &str| Some(Item::Plan(name.to_owned()));
-    let refused = nothing_sold.create_checkout(checkout(plan("Premium"))).await.expect_err("no key");
+    let refused =
+        nothing_sold.create_checkout(checkout(plan("Premium"))).await.expect_err("no key");
     assert_eq!(refused.code, ErrorCode::NotFound);
     for item in [plan("Free"), plan("Nothing"), Some(Item::Pack("Nothing".into())), None] {
         let refused = bed.service.create_checkout(checkout(item)).await.expect_err("not sold");
@@ -79,7 +86,10 @@ async fn a_checkout_is_opened_for_the_account(bed: Bed) {
     ] {
         assert!(asked.contains(&part), "{part} in {asked}");
     }
-    bed.service.create_checkout(checkout(Some(Item::Pack("Pack-100".into())))).await.expect("opened");
+    bed.service
+        .create_checkout(checkout(Some(Item::Pack("Pack-100".into()))))
+        .await
+        .expect("opened");
     let asked = stripe.last_asked();
     assert!(asked.contains("mode=payment") && asked.contains("metadata[pack]=Pack-100"), "{asked}");
     let portal = pb::CreatePortalRequest { session_token: session_token.clone() };
@@ -90,7 +100,8 @@ async fn a_checkout_is_opened_for_the_account(bed: Bed) {
     deliver_all(&bed, &stripe).await;
     bed.service.create_portal(portal).await.expect("opened");
     assert!(stripe.last_asked().contains(&format!("customer={customer_id}")));
-    let twice = bed.service.create_checkout(checkout(plan("Starter"))).await.expect_err("in the portal");
+    let twice =
+        bed.service.create_checkout(checkout(plan("Starter"))).await.expect_err("in the portal");
     assert_eq!(twice.code, ErrorCode::Conflict);
 }
 
@@ -119,7 +130,12 @@ async fn a_subscription_brings_plan_and_window(bed: Bed) {
 }
 
 /// A life of one subscription with everything that may happen to it.
-fn live(stripe: &StripeStandIn, bed: &Bed, customer: &Customer, random: &mut impl rand::Rng) -> String {
+fn live(
+    stripe: &StripeStandIn,
+    bed: &Bed,
+    customer: &Customer,
+    random: &mut impl rand::Rng,
+) -> String {
     let api = if random.random() { Api::Of2025 } else { Api::Before2025 };
     let id = stripe.subscribe(customer.id, &unique("cus"), "price_starter", api);
     for _ in 0..random.random_range(0..8) {
@@ -127,7 +143,8 @@ fn live(stripe: &StripeStandIn, bed: &Bed, customer: &Customer, random: &mut imp
         bed.clock.advance(Duration::from_secs(random.random_range(0..3)));
         match random.random_range(0..6) {
             0 | 1 => stripe.renew(&id),
-            2 => stripe.change_price(&id, ["price_premium", "price_starter"][random.random_range(0..2)]),
+            2 => stripe
+                .change_price(&id, ["price_premium", "price_starter"][random.random_range(0..2)]),
             3 => stripe.close(&id, random.random()),
             4 => stripe.fail_payment(&id),
             _ => {
@@ -169,8 +186,13 @@ async fn events_in_any_order_end_alike(bed: Bed) {
         assert_eq!(usage.membership, membership, "{expected:?} {story:#?}");
         assert_eq!(cycle.stripe_billing_synced, expected.is_live(), "{story:#?}");
         if expected.is_live() {
-            assert_eq!((cycle.period_start_unix, cycle.period_end_unix), expected.period, "{story:#?}");
-            let account = bed.service.store().account(customer.id).await.expect("up").expect("there");
+            assert_eq!(
+                (cycle.period_start_unix, cycle.period_end_unix),
+                expected.period,
+                "{story:#?}"
+            );
+            let account =
+                bed.service.store().account(customer.id).await.expect("up").expect("there");
             assert_eq!(account.closes, expected.closes, "{story:#?}");
         }
     }
@@ -240,7 +262,8 @@ async fn only_what_stripe_signed_is_heard(bed: Bed) {
     let foreign = Signatures::new("whsec_foreign", 300).sign(&body, now).expect("a secret");
     let mut changed = body.clone();
     changed.push(b' ');
-    for (payload, signature) in [(&body, foreign), (&body, String::new()), (&changed, good.clone())] {
+    for (payload, signature) in [(&body, foreign), (&body, String::new()), (&changed, good.clone())]
+    {
         assert_eq!(send(payload, signature).await, Err(ErrorCode::InvalidArgument));
     }
     let nonsense = b"{}".to_vec();
@@ -269,7 +292,9 @@ async fn usage_follows_the_window_of_stripe(bed: Bed) {
         bed.charge(&customer).await;
     }
     bed.charge(&customer).await;
-    bed.reserve(customer.reserve(&unique("op"))).await.expect_err("the window and the pack are used up");
+    bed.reserve(customer.reserve(&unique("op")))
+        .await
+        .expect_err("the window and the pack are used up");
     let (first, _) = stripe.subscription(&id).period;
     bed.clock.advance(Duration::from_secs(30 * 86_400));
     stripe.renew(&id);
@@ -287,7 +312,10 @@ async fn usage_follows_the_window_of_stripe(bed: Bed) {
     assert_eq!((cycle.used_included_credits, cycle.remaining_included_credits), (1, 99));
     let past = bed.ask_usage(&customer, |ask| ask.period_start_unix = Some(first)).await;
     let cycle = past.billing_cycle.expect("asked for");
-    assert_eq!((past.api_usage, cycle.period_end_unix, cycle.remaining_included_credits), (100, start - 1, 0));
+    assert_eq!(
+        (past.api_usage, cycle.period_end_unix, cycle.remaining_included_credits),
+        (100, start - 1, 0)
+    );
     stripe.change_price(&id, "price_premium");
     deliver_all(&bed, &stripe).await;
     let usage = bed.usage(&customer).await;

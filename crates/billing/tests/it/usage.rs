@@ -72,7 +72,11 @@ async fn months_are_counted_apart(bed: Bed) {
         let usage = bed.ask_usage(&customer, |ask| (ask.year, ask.month) = (year, month)).await;
         assert_eq!((usage.app_usage, usage.api_usage), (0, expected), "{year:?} {month:?}");
         let cycle = usage.billing_cycle.expect("asked for");
-        assert_eq!((cycle.period_start_unix, cycle.api_usage), (APRIL_START, 2), "the current window");
+        assert_eq!(
+            (cycle.period_start_unix, cycle.api_usage),
+            (APRIL_START, 2),
+            "the current window"
+        );
     }
 }
 
@@ -91,7 +95,10 @@ async fn a_window_can_be_picked(bed: Bed) {
         assert_eq!(usage.api_usage, used);
         let cycle = usage.billing_cycle.expect("asked for");
         assert_eq!((cycle.period_start_unix, cycle.period_end_unix), (start, end));
-        assert_eq!((cycle.used_included_credits, cycle.remaining_included_credits), (used, 5 - used));
+        assert_eq!(
+            (cycle.used_included_credits, cycle.remaining_included_credits),
+            (used, 5 - used)
+        );
     }
 }
 
@@ -123,7 +130,8 @@ async fn windows_end_where_the_next_begins(bed: Bed) {
     assert_eq!(ends(&cycles), [(APRIL_START, april_end, 1), (MARCH_START, MARCH_END, 2)]);
     // A window of Stripe's that begins within April cuts it short.
     let (start, end) = (APRIL_START + 86_400, APRIL_START + 31 * 86_400);
-    let profile = bed.service.counters().profile(customer.id).await.expect("counters").expect("loaded");
+    let profile =
+        bed.service.counters().profile(customer.id).await.expect("counters").expect("loaded");
     let synced = Projection {
         profile: Profile { period: Some((start, end)), version: profile.version + 10, ..profile },
         cycles: vec![CycleUsage { start, end, app: 4, api: 5 }],
@@ -152,7 +160,8 @@ async fn the_hash_and_the_counters_have_the_names_of_the_contract(bed: Bed) {
     let customer = bed.customer("Free", 3).await;
     charge(&bed, &customer, 2).await;
     let user = format!("users:{}", customer.id);
-    let fields = ["membership", "credits", "prepaid_credits", "billing_period_start", "billing_period_end"];
+    let fields =
+        ["membership", "credits", "prepaid_credits", "billing_period_start", "billing_period_end"];
     let arguments: Vec<&str> = std::iter::once(user.as_str()).chain(fields).collect();
     assert_eq!(redis_command(&url, "HMGET", &arguments).await, ["Free", "5", "3"]);
     for (name, expected) in [

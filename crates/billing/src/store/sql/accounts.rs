@@ -8,7 +8,9 @@ use crate::{
     clock::Moment,
     identity::{AccountId, EmailAddress},
     secret::Digest,
-    store::{Account, Accounts, Credentials, EmailPurpose, EmailTokenUse, NewAccount, NewEmailToken},
+    store::{
+        Account, Accounts, Credentials, EmailPurpose, EmailTokenUse, NewAccount, NewEmailToken,
+    },
 };
 
 #[derive(FromRow)]
@@ -45,19 +47,26 @@ impl Accounts for Backend {
     }
 
     async fn account(&self, id: AccountId) -> Result<Option<Account>> {
-        let account = sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.id = $1"))
-            .bind(id.to_string())
-            .fetch_optional(self.reader())
-            .await?;
+        let account = sqlx::query_as(concat!(
+            "SELECT ",
+            account_columns!(),
+            " FROM accounts WHERE accounts.id = $1"
+        ))
+        .bind(id.to_string())
+        .fetch_optional(self.reader())
+        .await?;
         Ok(account)
     }
 
     async fn account_by_email(&self, email: &EmailAddress) -> Result<Option<Account>> {
-        let account =
-            sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM accounts WHERE accounts.email = $1"))
-                .bind(email.as_str())
-                .fetch_optional(self.reader())
-                .await?;
+        let account = sqlx::query_as(concat!(
+            "SELECT ",
+            account_columns!(),
+            " FROM accounts WHERE accounts.email = $1"
+        ))
+        .bind(email.as_str())
+        .fetch_optional(self.reader())
+        .await?;
         Ok(account)
     }
 
@@ -73,7 +82,11 @@ impl Accounts for Backend {
         Ok(account)
     }
 
-    async fn versions(&self, after: Option<AccountId>, limit: i64) -> Result<Vec<(AccountId, i64)>> {
+    async fn versions(
+        &self,
+        after: Option<AccountId>,
+        limit: i64,
+    ) -> Result<Vec<(AccountId, i64)>> {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let rows: Vec<VersionRow> =
             sqlx::query_as("SELECT id, version FROM accounts WHERE id > $1 ORDER BY id LIMIT $2")
@@ -113,10 +126,11 @@ impl Accounts for Backend {
             return Ok(EmailTokenUse::Invalid);
         };
         let account = used.account_id.to_string();
-        let before: Option<String> = sqlx::query_scalar("SELECT password_hash FROM accounts WHERE id = $1")
-            .bind(&account)
-            .fetch_one(&mut *tx)
-            .await?;
+        let before: Option<String> =
+            sqlx::query_scalar("SELECT password_hash FROM accounts WHERE id = $1")
+                .bind(&account)
+                .fetch_one(&mut *tx)
+                .await?;
         sqlx::query(
             "UPDATE accounts SET verified_at = COALESCE(verified_at, $2), \
              password_hash = COALESCE($3, password_hash) WHERE id = $1",
@@ -140,7 +154,12 @@ impl Accounts for Backend {
         Ok(EmailTokenUse::Done(used.account_id))
     }
 
-    async fn reset_password(&self, token: Digest, hash: &str, now: Moment) -> Result<EmailTokenUse> {
+    async fn reset_password(
+        &self,
+        token: Digest,
+        hash: &str,
+        now: Moment,
+    ) -> Result<EmailTokenUse> {
         let mut tx = self.begin().await?;
         let Some(used) = take_token(&mut tx, token, EmailPurpose::Reset, now).await? else {
             return Ok(EmailTokenUse::Invalid);
@@ -154,16 +173,23 @@ impl Accounts for Backend {
         .bind(hash)
         .execute(&mut *tx)
         .await?;
-        for statement in
-            ["DELETE FROM sessions WHERE account_id = $1", "DELETE FROM email_tokens WHERE account_id = $1"]
-        {
+        for statement in [
+            "DELETE FROM sessions WHERE account_id = $1",
+            "DELETE FROM email_tokens WHERE account_id = $1",
+        ] {
             sqlx::query(statement).bind(&account).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok(EmailTokenUse::Done(used.account_id))
     }
 
-    async fn open_session(&self, account: AccountId, token: Digest, now: Moment, expires_at: i64) -> Result<()> {
+    async fn open_session(
+        &self,
+        account: AccountId,
+        token: Digest,
+        now: Moment,
+        expires_at: i64,
+    ) -> Result<()> {
         sqlx::query("INSERT INTO sessions (digest, account_id, created_at, expires_at) VALUES ($1, $2, $3, $4)")
             .bind(token.as_slice())
             .bind(account.to_string())
@@ -197,9 +223,10 @@ impl Accounts for Backend {
     }
 
     async fn delete_expired(&self, now: Moment) -> Result<()> {
-        for statement in
-            ["DELETE FROM sessions WHERE expires_at <= $1", "DELETE FROM email_tokens WHERE expires_at <= $1"]
-        {
+        for statement in [
+            "DELETE FROM sessions WHERE expires_at <= $1",
+            "DELETE FROM email_tokens WHERE expires_at <= $1",
+        ] {
             sqlx::query(statement).bind(now.seconds()).execute(self.writer()).await?;
         }
         Ok(())
@@ -231,7 +258,10 @@ async fn end_access(
     account: &str,
     now: Moment,
 ) -> Result<()> {
-    sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM sessions WHERE account_id = $1")
+        .bind(account)
+        .execute(&mut **tx)
+        .await?;
     sqlx::query("UPDATE api_keys SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL")
         .bind(account)
         .bind(now.seconds())

@@ -3,10 +3,13 @@
 //! names the database, how a transaction begins and how a row is locked.
 
 mod accounts;
+mod holds;
 mod keys;
 mod ledger;
+mod payments;
 mod projection;
 mod stripe;
+mod subscriptions;
 
 use async_trait::async_trait;
 use sqlx::Transaction;

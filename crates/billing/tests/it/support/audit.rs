@@ -21,8 +21,7 @@ const ROWS: &str = "SELECT \
     FROM ledger WHERE account_id = $1";
 const CYCLES: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT), \
     CAST(COALESCE(SUM(held), 0) AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM cycle_usage WHERE account_id = $1";
-const MONTHS: &str =
-    "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), \
+const MONTHS: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), \
      CAST(0 AS BIGINT) FROM month_usage WHERE account_id = $1";
 const BALANCE: &str = "SELECT prepaid, prepaid_held, version, version FROM accounts WHERE id = $1";
 const GRANTS: &str = "SELECT CAST(COALESCE(SUM(credits - reversed), 0) AS BIGINT), CAST(0 AS BIGINT), \
@@ -51,7 +50,8 @@ impl Audit {
 
     /// The operations that a customer paid for.
     pub(crate) async fn committed(&self, customer: &Customer) -> HashSet<String> {
-        const PAID: &str = "SELECT operation_id FROM ledger WHERE account_id = $1 AND state = 'committed'";
+        const PAID: &str =
+            "SELECT operation_id FROM ledger WHERE account_id = $1 AND state = 'committed'";
         let id = customer.id.to_string();
         let paid: Vec<String> = match self {
             Self::Postgres(pool) => sqlx::query_scalar(PAID).bind(id).fetch_all(pool).await,
@@ -70,7 +70,11 @@ impl Audit {
         assert_eq!(self.row(MONTHS, &id).await.0, included, "months against the ledger");
         let (balance, balance_held, version, _) = self.row(BALANCE, &id).await;
         let granted = self.row(GRANTS, &id).await.0;
-        assert_eq!((balance, balance_held), (granted - prepaid, prepaid_held), "prepaid against the ledger");
+        assert_eq!(
+            (balance, balance_held),
+            (granted - prepaid, prepaid_held),
+            "prepaid against the ledger"
+        );
         let usage = bed.usage(customer).await;
         let cycle = usage.billing_cycle.expect("asked for");
         assert_eq!(usage.app_usage + usage.api_usage, included, "the answer against the ledger");

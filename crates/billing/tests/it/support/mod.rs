@@ -12,7 +12,8 @@ use std::{
 };
 
 use billing::{
-    BillingConfig, BillingService, admin::AccountOrder, clock::Clock, config, identity::AccountId, secret::ApiKey,
+    BillingConfig, BillingService, admin::AccountOrder, clock::Clock, config, identity::AccountId,
+    secret::ApiKey,
 };
 use proto::{
     Billing as _, ServiceError,
@@ -135,7 +136,10 @@ impl Bed {
         Customer { id, email, key }
     }
 
-    pub(crate) async fn reserve(&self, request: pb::ReserveRequest) -> Result<pb::ReserveResponse, ServiceError> {
+    pub(crate) async fn reserve(
+        &self,
+        request: pb::ReserveRequest,
+    ) -> Result<pb::ReserveResponse, ServiceError> {
         self.service.reserve(request).await
     }
 
@@ -214,7 +218,10 @@ pub(crate) fn layers() -> Layers {
         .flag("billing.accounts.argon2_memory_kib", Some(64))
         .flag("billing.accounts.argon2_passes", Some(1))
         .flag("billing.accounts.answer_floor_ms", Some(0))
-        .flag("billing.plans_file", Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/plans.toml")))
+        .flag(
+            "billing.plans_file",
+            Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/plans.toml")),
+        )
 }
 
 async fn build(layers: &Layers, clock: &Clock) -> BillingService {
@@ -233,10 +240,13 @@ pub(crate) async fn redis_command(url: &str, name: &str, arguments: &[&str]) -> 
     use deadpool_redis::redis::{self, FromRedisValue as _, Value};
     let client = redis::Client::open(url).expect("an address");
     let mut connection = client.get_multiplexed_async_connection().await.expect("Redis answers");
-    let value: Value = redis::cmd(name).arg(arguments).query_async(&mut connection).await.expect("an answer");
+    let value: Value =
+        redis::cmd(name).arg(arguments).query_async(&mut connection).await.expect("an answer");
     match value {
         Value::Nil => Vec::new(),
-        Value::Array(values) => values.into_iter().filter_map(|v| String::from_redis_value(v).ok()).collect(),
+        Value::Array(values) => {
+            values.into_iter().filter_map(|v| String::from_redis_value(v).ok()).collect()
+        }
         other => String::from_redis_value(other).into_iter().collect(),
     }
 }

@@ -45,7 +45,7 @@ impl Server {
         let until = Instant::now() + Duration::from_secs(20);
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < until, "{} does not answer", self.command.join(" "));
-            std::thread::sleep(Duration::from_millis(10));
+            pause();
         }
     }
 }
@@ -56,6 +56,14 @@ impl Drop for Server {
         // Nothing is lost where it is gone already.
         let _ = self.keeper.wait();
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "servers are started and dropped outside of async code"
+)]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(10));
 }
 
 fn keep(command: &[String]) -> Child {
@@ -78,9 +86,10 @@ pub(crate) struct Redis(Server);
 impl Redis {
     pub(crate) fn start() -> Self {
         let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
-        let mut command: Vec<String> = ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-            .map(str::to_owned)
-            .into();
+        let mut command: Vec<String> =
+            ["redis-server", "--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
+                .map(str::to_owned)
+                .into();
         command.extend(["--port".into(), port.to_string(), "--dir".into(), text(folder.path())]);
         Self(Server::start(command, port, folder))
     }
@@ -117,15 +126,21 @@ impl Postgres {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let bin = postgres_bin();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).expect("a folder");
-        let mut init = as_somebody(bin.join("initdb"));
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))
+            .expect("a folder");
+        let mut init = as_somebody(&bin.join("initdb"));
         init.extend(["-D", &text(&data), "-U", "rembg", "-A", "trust", "-N"].map(str::to_owned));
         let done = Command::new(&init[0]).args(&init[1..]).output().expect("initdb runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let port = free_port();
-        let mut command = as_somebody(bin.join("postgres"));
-        command.extend(["-D", &text(&data), "-p", &port.to_string(), "-h", "127.0.0.1"].map(str::to_owned));
-        command.extend(["-k", &text(folder.path()), "-c", "max_connections=500", "-c", "fsync=off"].map(str::to_owned));
+        let mut command = as_somebody(&bin.join("postgres"));
+        command.extend(
+            ["-D", &text(&data), "-p", &port.to_string(), "-h", "127.0.0.1"].map(str::to_owned),
+        );
+        command.extend(
+            ["-k", &text(folder.path()), "-c", "max_connections=500", "-c", "fsync=off"]
+                .map(str::to_owned),
+        );
         let server = Self(Server::start(command, port, folder));
         server.wait_ready();
         server
@@ -136,7 +151,7 @@ impl Postgres {
         let until = Instant::now() + Duration::from_secs(20);
         while !self.sql("postgres", "SELECT 1") {
             assert!(Instant::now() < until, "Postgres does not answer");
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
     }
 
@@ -149,24 +164,29 @@ impl Postgres {
 
     fn sql(&self, database: &str, statement: &str) -> bool {
         let address = format!("postgres://rembg@127.0.0.1:{}/{database}", self.0.port);
-        let done = Command::new(postgres_bin().join("psql")).args([&address, "-qc", statement]).output();
+        let done =
+            Command::new(postgres_bin().join("psql")).args([&address, "-qc", statement]).output();
         done.is_ok_and(|done| done.status.success())
     }
 }
 
 /// A database as text.
 pub(crate) fn dump(url: &str) -> Vec<u8> {
-    let done = Command::new(postgres_bin().join("pg_dump")).args(["--inserts", url]).output().expect("pg_dump runs");
+    let done = Command::new(postgres_bin().join("pg_dump"))
+        .args(["--inserts", url])
+        .output()
+        .expect("pg_dump runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     done.stdout
 }
 
 /// Postgres refuses to run as root.
-fn as_somebody(program: PathBuf) -> Vec<String> {
+fn as_somebody(program: &Path) -> Vec<String> {
     let whoami = Command::new("id").arg("-u").output().expect("id runs");
     let root = whoami.stdout.trim_ascii() == b"0";
-    let user: &[&str] = if root { &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] } else { &[] };
-    user.iter().map(|part| (*part).to_owned()).chain([text(&program)]).collect()
+    let user: &[&str] =
+        if root { &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] } else { &[] };
+    user.iter().map(|part| (*part).to_owned()).chain([text(program)]).collect()
 }
 
 fn postgres_bin() -> PathBuf {

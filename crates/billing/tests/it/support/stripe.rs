@@ -111,7 +111,7 @@ impl StripeStandIn {
         self.books().subscriptions[id].clone()
     }
 
-    fn emit(&self, kind: &str, object: Value) {
+    fn emit(&self, kind: &str, object: &Value) {
         let id = self.name("evt");
         let created = self.clock.now().seconds();
         let event = json!({"id": id, "object": "event", "type": kind, "created": created, "data": {"object": object}});
@@ -120,7 +120,7 @@ impl StripeStandIn {
 
     fn tell(&self, id: &str, kind: &str) {
         let object = self.subscription(id).json();
-        self.emit(kind, object);
+        self.emit(kind, &object);
     }
 
     fn invoice(&self, id: &str, kind: &str, reason: &str) {
@@ -136,11 +136,17 @@ impl StripeStandIn {
             line["price"] = json!({"id": subscription.price});
         }
         object["lines"] = json!({"data": [line]});
-        self.emit(kind, object);
+        self.emit(kind, &object);
     }
 
     /// A customer finishes a checkout of a subscription.
-    pub(crate) fn subscribe(&self, account: AccountId, customer: &str, price: &str, api: Api) -> String {
+    pub(crate) fn subscribe(
+        &self,
+        account: AccountId,
+        customer: &str,
+        price: &str,
+        api: Api,
+    ) -> String {
         let (id, now) = (self.name("sub"), self.clock.now().seconds());
         let subscription = Subscription {
             id: id.clone(),
@@ -156,7 +162,7 @@ impl StripeStandIn {
         self.invoice(&id, "invoice.paid", "subscription_create");
         let object = json!({"id": self.name("cs"), "mode": "subscription", "payment_status": "paid",
             "client_reference_id": account.to_string(), "customer": customer, "subscription": id});
-        self.emit("checkout.session.completed", object);
+        self.emit("checkout.session.completed", &object);
         id
     }
 
@@ -197,13 +203,19 @@ impl StripeStandIn {
 
     /// A customer pays for a pack; the payment intent. Without a name in the
     /// metadata, only the line items tell the pack.
-    pub(crate) fn buy(&self, account: AccountId, pack: Option<&str>, price: &str, amount: i64) -> String {
+    pub(crate) fn buy(
+        &self,
+        account: AccountId,
+        pack: Option<&str>,
+        price: &str,
+        amount: i64,
+    ) -> String {
         let (session, intent) = (self.name("cs"), self.name("pi"));
         self.books().line_items.insert(session.clone(), price.to_owned());
         let metadata = pack.map_or(json!({}), |pack| json!({"pack": pack}));
         let object = json!({"id": session, "mode": "payment", "payment_status": "paid", "payment_intent": intent,
             "amount_total": amount, "client_reference_id": account.to_string(), "metadata": metadata});
-        self.emit("checkout.session.completed", object);
+        self.emit("checkout.session.completed", &object);
         intent
     }
 
@@ -211,7 +223,7 @@ impl StripeStandIn {
     pub(crate) fn refund(&self, intent: &str, amount: i64, refunded: i64) {
         let object = json!({"id": self.name("ch"), "payment_intent": intent, "amount": amount,
             "amount_refunded": refunded, "refunded": refunded == amount});
-        self.emit("charge.refunded", object);
+        self.emit("charge.refunded", &object);
     }
 }
 
@@ -221,12 +233,16 @@ pub(crate) fn signatures() -> Signatures {
 }
 
 async fn open(State(stripe): State<StripeStandIn>, body: String) -> String {
-    let plain = body.replace("%5B", "[").replace("%5D", "]").replace("%40", "@").replace("%3A", ":");
+    let plain =
+        body.replace("%5B", "[").replace("%5D", "]").replace("%40", "@").replace("%3A", ":");
     stripe.books().asked.push(plain);
     json!({"id": stripe.name("cs"), "url": format!("{}/pay", stripe.url)}).to_string()
 }
 
-async fn look_up(State(stripe): State<StripeStandIn>, Path(id): Path<String>) -> Result<String, StatusCode> {
+async fn look_up(
+    State(stripe): State<StripeStandIn>,
+    Path(id): Path<String>,
+) -> Result<String, StatusCode> {
     let found = stripe.books().subscriptions.get(&id).map(Subscription::json);
     found.map(|subscription| subscription.to_string()).ok_or(StatusCode::NOT_FOUND)
 }

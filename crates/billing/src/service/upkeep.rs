@@ -12,7 +12,8 @@ use super::{Answer, BillingService, Inner};
 use crate::{clock::Moment, counters::Load};
 
 const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
-const RECONCILE_EVERY: Duration = Duration::from_secs(15);
+const REFILL_EVERY: Duration = Duration::from_secs(5);
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_EVERY: Duration = Duration::from_secs(20);
 const USED_KEYS_EVERY: Duration = Duration::from_secs(5);
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
@@ -36,6 +37,7 @@ impl BillingService {
         let inner = &*self.0;
         tokio::join!(
             every(CATCH_UP_EVERY, "catching up", || inner.catch_up()),
+            every(REFILL_EVERY, "filling emptied counters", || inner.refill()),
             every(RECONCILE_EVERY, "reconciling the counters", || async {
                 inner.reconcile_all().await
             }),
@@ -80,6 +82,15 @@ impl Inner {
             self.load(account, Load::Careful).await?;
         }
         Ok(())
+    }
+
+    /// An emptied Redis is seen by one look, long before the next look over all
+    /// accounts.
+    async fn refill(&self) -> Answer<()> {
+        if self.counters.is_filled().await? {
+            return Ok(());
+        }
+        self.reconcile_all().await
     }
 
     async fn reconcile_all(&self) -> Answer<()> {

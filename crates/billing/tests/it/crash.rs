@@ -230,6 +230,16 @@ async fn without_redis_charges_are_kept_and_counted_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_restarted_midway() {
+    postgres_gone_midway("INT").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_crashed_midway() {
+    // No shutdown at all: it recovers from its log when it is resumed.
+    postgres_gone_midway("QUIT").await;
+}
+
+async fn postgres_gone_midway(signal: &str) {
     let mut postgres = Postgres::start();
     let redis = Redis::start();
     let layers = layers()
@@ -241,7 +251,7 @@ async fn postgres_restarted_midway() {
         .map(|_| tokio::spawn(charges(bed.service.clone(), Arc::clone(&customer), 60)))
         .collect();
     tokio::time::sleep(Duration::from_millis(150)).await;
-    postgres.0.stop();
+    postgres.0.stop(signal);
     tokio::time::sleep(Duration::from_millis(200)).await;
     postgres.0.resume();
     postgres.wait_ready();

@@ -2,6 +2,7 @@
 //! this process is gone, however it went.
 
 use std::{
+    io::Write as _,
     net::TcpListener,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -10,34 +11,43 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Ends the server when our end of its standard input closes.
-const KEEPER: &str = r#""$@" >/dev/null 2>&1 </dev/null & server=$!; cat >/dev/null; kill -INT $server; wait $server"#;
+/// Ends the server by the signal that we name, or, when our end of its standard
+/// input closes without a word, for good.
+const KEEPER: &str = r#"
+folder=$1; shift
+"$@" >/dev/null 2>&1 </dev/null & server=$!
+read -r signal
+kill "-${signal:-INT}" $server; wait $server
+[ -n "$signal" ] || rm -rf "$folder"
+"#;
 
 /// A server process and its folder.
 pub(crate) struct Server {
     keeper: Child,
     port: u16,
     command: Vec<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
     fn start(command: Vec<String>, port: u16, folder: tempfile::TempDir) -> Self {
-        let keeper = keep(&command);
-        let server = Self { keeper, port, command, _folder: folder };
+        let keeper = keep(folder.path(), &command);
+        let server = Self { keeper, port, command, folder };
         server.wait();
         server
     }
 
-    /// Stops it in order, as an operator does.
-    pub(crate) fn stop(&mut self) {
-        drop(self.keeper.stdin.take());
+    /// Stops it by a signal, to be resumed.
+    pub(crate) fn stop(&mut self, signal: &str) {
+        let mut words = self.keeper.stdin.take().expect("it runs");
+        writeln!(words, "{signal}").expect("the keeper listens");
+        drop(words);
         self.keeper.wait().expect("the keeper ends");
     }
 
     /// Starts it again on the same port and folder.
     pub(crate) fn resume(&mut self) {
-        self.keeper = keep(&self.command);
+        self.keeper = keep(self.folder.path(), &self.command);
         self.wait();
     }
 
@@ -66,9 +76,9 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(10));
 }
 
-fn keep(command: &[String]) -> Child {
+fn keep(folder: &Path, command: &[String]) -> Child {
     Command::new("sh")
-        .args(["-c", KEEPER, "keeper"])
+        .args(["-c", KEEPER, "keeper", &text(folder)])
         .args(command)
         .stdin(Stdio::piped())
         .spawn()
@@ -99,7 +109,7 @@ impl Redis {
     }
 
     pub(crate) fn stop(&mut self) {
-        self.0.stop();
+        self.0.stop("INT");
     }
 
     pub(crate) fn resume(&mut self) {

@@ -9,7 +9,7 @@ use runtime::shutdown::Shutdown;
 use tokio::task::JoinHandle;
 
 use super::{Answer, BillingService, Inner};
-use crate::{clock::Moment, counters::Load};
+use crate::clock::Moment;
 
 const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
 const REFILL_EVERY: Duration = Duration::from_secs(5);
@@ -38,9 +38,7 @@ impl BillingService {
         tokio::join!(
             every(CATCH_UP_EVERY, "catching up", || inner.catch_up()),
             every(REFILL_EVERY, "filling emptied counters", || inner.refill()),
-            every(RECONCILE_EVERY, "reconciling the counters", || async {
-                inner.reconcile_all().await
-            }),
+            every(RECONCILE_EVERY, "reconciling the counters", || inner.reconcile_all()),
             every(SWEEP_EVERY, "sweeping reservations", || async { inner.sweep().await.map(drop) }),
             every(USED_KEYS_EVERY, "writing when keys were used", || inner.write_used_keys()),
             every(EXPIRE_EVERY, "deleting what expired", || inner.expire()),
@@ -79,7 +77,7 @@ impl Inner {
 
     async fn catch_up(&self) -> Answer<()> {
         for account in self.behind.take() {
-            self.load(account, Load::Careful).await?;
+            self.follow_account(account).await;
         }
         Ok(())
     }

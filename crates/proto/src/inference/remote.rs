@@ -69,7 +69,7 @@ impl Inference for Remote {
 
 fn messages(job: &RemoveJob) -> impl Iterator<Item = RemoveBackgroundRequest> + Send + 'static {
     let header = JobHeader {
-        spec: Some(job.spec.clone()),
+        spec: Some(job.spec),
         image_bytes: job.image.len() as u64,
         width: job.width,
         height: job.height,

@@ -8,7 +8,7 @@ import torch
 
 import data
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Cutout, Mask, normalise
+from network import PREPARED_SIZE, SIZE, Mask, network_of, normalise
 
 
 @torch.no_grad()
@@ -37,9 +37,8 @@ def main():
     args = p.parse_args()
     from train import load_weights
 
-    network = Cutout()
-    network.load_state_dict(load_weights(args.weights), strict=False)
-    print(evaluate(network.eval(), data.prepare(args.data, args.cache, PREPARED_SIZE), args.limit, args.size))
+    network = network_of(load_weights(args.weights))
+    print(evaluate(network, data.prepare(args.data, args.cache, PREPARED_SIZE), args.limit, args.size))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import SIZE, Cutout, Mask
+from network import SIZE, Mask, network_of
 from train import load_weights
 
 OPSET = 17
@@ -59,13 +59,12 @@ def main():
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
-    network = Cutout().eval()
     weights = load_weights(args.source)
-    network.load_state_dict(weights, strict=False)
+    network = network_of(weights)
     model = halve(to_onnx(network, args.size))
     onnx.save(model, args.target)
     if args.weights:
-        save_file({k: v.half().contiguous() for k, v in network.state_dict().items()}, args.weights)
+        save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)
     print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(network, args)}")
 
 

@@ -58,30 +58,34 @@ def double(x):
 class Cutout(nn.Module):
     """Input float [N, 3, S, S], normalised, S a multiple of 64; output logits [N, 1, S, S].
 
-    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision."""
+    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision. `grown` adds
+    the path down to 1/64, a sixth bottleneck at 1/16 and one in each step of the decoder: a third more
+    arithmetic, for longer training."""
 
-    def __init__(self):
+    def __init__(self, grown=True):
         super().__init__()
         self.stem = Conv(3, 16, 3, 2)
         self.s2 = stage(16, 32, 16, 1)
         self.s3 = stage(32, 96, 32, 2)
-        self.s4 = stage(96, 160, 64, 6)
+        self.s4 = stage(96, 160, 64, 6 if grown else 5)
         self.s5 = stage(160, 256, 96, 3)
         self.ctx = nn.Sequential(Bottleneck(256, 96, 2), Bottleneck(256, 96, 3))
         self.pool = nn.Conv2d(256, 256, 1)
-        self.s6 = stage(256, 256, 96, 2)
-        self.up6 = Conv(256, 256, 1, act=False)
-        nn.init.zeros_(self.up6.conv.weight)
+        self.grown = grown
+        if grown:
+            self.s6 = stage(256, 256, 96, 2)
+            self.up6 = Conv(256, 256, 1, act=False)
+            nn.init.zeros_(self.up6.conv.weight)
         self.l5 = Conv(256, 64, 1)
         self.l4 = Conv(160, 64, 1)
         self.l3 = Conv(96, 64, 1)
         self.l2 = Conv(32, 32, 1)
         self.l1 = Conv(16, 21, 1)
         self.f4 = Conv(64, 64, 3)
-        self.r4 = Bottleneck(64, 64)
-        self.r3 = Bottleneck(64, 48)
+        self.r4 = Bottleneck(64, 64) if grown else nn.Identity()
+        self.r3 = Bottleneck(64, 48) if grown else nn.Identity()
         self.f3 = Conv(64, 32, 3)
-        self.r2 = Bottleneck(32, 32)
+        self.r2 = Bottleneck(32, 32) if grown else nn.Identity()
         self.f2 = Conv(32, 21, 3)
         self.head = nn.Conv2d(21, 4, 3, padding=1)
         self.aux = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (256, 64, 32))
@@ -92,7 +96,8 @@ class Cutout(nn.Module):
         x3 = self.s3(x2)
         x4 = self.s4(x3)
         x5 = self.ctx(self.s5(x4))
-        x5 = x5 + self.pool(F.adaptive_avg_pool2d(x5, 1)) + double(self.up6(self.s6(x5)))
+        deep = double(self.up6(self.s6(x5))) if self.grown else 0
+        x5 = x5 + self.pool(F.adaptive_avg_pool2d(x5, 1)) + deep
         y4 = self.r4(self.f4(double(self.l5(x5)) + self.l4(x4)))
         y3 = self.f3(self.r3(double(y4) + self.l3(x3)))
         y2 = self.f2(self.r2(double(y3) + self.l2(x2)))
@@ -101,6 +106,13 @@ class Cutout(nn.Module):
         if not auxiliary:
             return out
         return [out] + [head(y) for head, y in zip(self.aux, (x5, y4, y3))]
+
+
+def network_of(weights):
+    """The network, in evaluation mode, that a dictionary of `weights` belongs to."""
+    network = Cutout(grown="up6.conv.weight" in weights)
+    network.load_state_dict(weights, strict=False)
+    return network.eval()
 
 
 class Mask(nn.Module):

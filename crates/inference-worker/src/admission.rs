@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::pace::Pace;
+
 /// A picture that takes more than one in so many of the working memory is large.
 const LARGE_SHARE: u64 = 4;
 
@@ -73,6 +75,7 @@ pub(crate) struct Admission(Arc<Gate>);
 #[derive(Debug)]
 struct Gate {
     bounds: Bounds,
+    pace: Pace,
     load: Mutex<Load>,
     running: Arc<Semaphore>,
     working: Arc<Semaphore>,
@@ -80,15 +83,18 @@ struct Gate {
 }
 
 impl Admission {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds, pace: Pace) -> Self {
         let working = permits(bounds.working_bytes) as usize;
-        Self(Arc::new(Gate {
+        let gate = Gate {
             bounds,
+            pace,
             load: Mutex::default(),
             running: Arc::new(Semaphore::new(bounds.running)),
             working: Arc::new(Semaphore::new(working)),
             large: Arc::new(Semaphore::new(1)),
-        }))
+        };
+        gate.change(|_| ());
+        Self(Arc::new(gate))
     }
 
     /// Lets a job in, or says at once why not.
@@ -97,23 +103,25 @@ impl Admission {
         if cost.pixels > bounds.pixels || cost.working_bytes > bounds.working_bytes {
             return Err(Refusal::TooLarge(bounds.most_pixels(cost)));
         }
-        let mut load = self.0.load();
-        let full = load.jobs >= bounds.waiting + bounds.running
-            || load.pixels + cost.pixels > bounds.pixels
-            || load.bytes + cost.bytes > bounds.bytes;
-        if full {
-            return Err(Refusal::Full);
-        }
-        load.jobs += 1;
-        load.pixels += cost.pixels;
-        load.bytes += cost.bytes;
-        Ok(Ticket { gate: Arc::clone(&self.0), cost })
+        let gate = Arc::clone(&self.0);
+        self.0.change(|load| {
+            let full = load.jobs >= bounds.waiting + bounds.running
+                || load.pixels + cost.pixels > bounds.pixels
+                || load.bytes + cost.bytes > bounds.bytes;
+            if full {
+                return Err(Refusal::Full);
+            }
+            load.jobs += 1;
+            load.pixels += cost.pixels;
+            load.bytes += cost.bytes;
+            Ok(Ticket { gate, cost })
+        })
     }
 
     /// Counts a result that its caller has not taken yet. Never refused: the
     /// memory is spent already; it is later jobs that are.
     pub(crate) fn hold(&self, bytes: u64) -> Hold {
-        self.0.load().bytes += bytes;
+        self.0.change(|load| load.bytes += bytes);
         Hold { gate: Arc::clone(&self.0), bytes }
     }
 
@@ -133,11 +141,28 @@ impl Admission {
     pub(crate) fn bounds(&self) -> &Bounds {
         &self.0.bounds
     }
+
+    /// How fast jobs are done.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
+    }
 }
 
 impl Gate {
     fn load(&self) -> MutexGuard<'_, Load> {
         self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every change of the load goes through here, so that the gauges never lag:
+    /// scaling looks at them most when nothing happens any more.
+    fn change<T>(&self, change: impl FnOnce(&mut Load) -> T) -> T {
+        let mut load = self.load();
+        let result = change(&mut load);
+        metrics::gauge!("rembg_queue_jobs").set((load.jobs - load.running) as f64);
+        metrics::gauge!("rembg_running_jobs").set(load.running as f64);
+        metrics::gauge!("rembg_admitted_pixels").set(load.pixels as f64);
+        metrics::gauge!("rembg_queue_seconds").set(self.pace.seconds(load.pixels));
+        result
     }
 }
 
@@ -160,17 +185,18 @@ impl Ticket {
         let large = if is_large { Some(acquire(&gate.large, 1).await) } else { None };
         let place = acquire(&gate.running, 1).await;
         let working = acquire(&gate.working, permits(self.cost.working_bytes)).await;
-        gate.load().running += 1;
+        gate.change(|load| load.running += 1);
         Running { ticket: self, _permits: (large, place, working) }
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut load = self.gate.load();
-        load.jobs -= 1;
-        load.pixels -= self.cost.pixels;
-        load.bytes -= self.cost.bytes;
+        self.gate.change(|load| {
+            load.jobs -= 1;
+            load.pixels -= self.cost.pixels;
+            load.bytes -= self.cost.bytes;
+        });
     }
 }
 
@@ -195,7 +221,7 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.ticket.gate.load().running -= 1;
+        self.ticket.gate.change(|load| load.running -= 1);
     }
 }
 
@@ -208,7 +234,7 @@ pub(crate) struct Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.gate.load().bytes -= self.bytes;
+        self.gate.change(|load| load.bytes -= self.bytes);
     }
 }
 
@@ -220,7 +246,8 @@ mod tests {
 
     fn gate(waiting: usize, running: usize) -> Admission {
         let working_bytes = 400 << 10;
-        Admission::new(Bounds { waiting, running, pixels: 1000, working_bytes, bytes: 100 })
+        let bounds = Bounds { waiting, running, pixels: 1000, working_bytes, bytes: 100 };
+        Admission::new(bounds, Pace::new(1))
     }
 
     fn job(pixels: u64) -> Cost {

@@ -16,7 +16,6 @@ use crate::{
     admission::{Admission, Hold, Running, Ticket},
     error::JobError,
     network::Network,
-    pace::Pace,
     pool::Pool,
     spec::image_format,
     stages::{Finished, Passage},
@@ -35,7 +34,6 @@ pub(crate) struct Workers {
     pub(crate) admission: Admission,
     pub(crate) codec: Pool,
     pub(crate) engine: Pool,
-    pub(crate) pace: Pace,
 }
 
 /// A job that was let in.
@@ -109,7 +107,7 @@ impl Stages {
         let turn = self.start(ticket).await;
         let (finished, timings) = self.pass(turn).await?;
         timings.record();
-        self.workers.pace.learn(cost.pixels, timings.total());
+        self.workers.admission.pace().learn(cost.pixels, timings.total());
         let Finished { bytes, size } = finished;
         let hold = self.workers.admission.hold(bytes.len() as u64);
         let waited = self.job.admitted.elapsed();

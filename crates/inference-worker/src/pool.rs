@@ -1,18 +1,23 @@
-//! A fixed set of named threads for blocking work. Who waits for a piece of work
-//! and goes away before its turn has it skipped.
+//! A fixed set of named threads for blocking work. Callers wait for an idle
+//! thread with their work in hand: who goes away before that takes it along, and
+//! its memory is free at once.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 type Work = Box<dyn FnOnce() + Send>;
 
 /// The threads; they end when the last clone is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct Pool(mpsc::Sender<Work>);
+pub(crate) struct Pool {
+    work: mpsc::Sender<Work>,
+    idle: Arc<Semaphore>,
+}
 
 impl Pool {
     /// Starts the threads.
@@ -24,32 +29,41 @@ impl Pool {
         let receiver = Arc::new(Mutex::new(receiver));
         for index in 0..threads {
             let receiver = Arc::clone(&receiver);
-            thread::Builder::new().name(format!("{name}-{index}")).spawn(move || {
-                while let Some(work) = next(&receiver) {
-                    work()
-                }
-            })?;
+            thread::Builder::new()
+                .name(format!("{name}-{index}"))
+                .spawn(move || serve(&receiver))?;
         }
-        Ok(Self(sender))
+        Ok(Self { work: sender, idle: Arc::new(Semaphore::new(threads)) })
     }
 
-    /// Runs work on one of the threads. The queue needs no bound of its own: only
-    /// jobs that were let in and started reach it.
+    /// Runs work on the next idle thread, in the order of asking. Dropped before
+    /// that, the work never runs; after that, it runs to its end and its result
+    /// is dropped.
     ///
     /// The work must not panic; stages hold their own barrier.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
+        let idle = Arc::clone(&self.idle);
+        let thread = idle.acquire_owned().await.expect("the pool never closes its semaphore");
         let (reply, answer) = oneshot::channel();
         let work = move || {
-            if !reply.is_closed() {
-                // An answer that nobody waits for any more is dropped.
-                let _ = reply.send(work());
-            }
+            let result = work();
+            drop(thread);
+            // A result that nobody waits for any more is dropped.
+            let _ = reply.send(result);
         };
-        self.0.send(Box::new(work)).expect("the threads live as long as the pool");
+        self.work.send(Box::new(work)).expect("the threads live as long as the pool");
         answer.await.expect("stages do not panic")
+    }
+}
+
+/// Stages hold a panic barrier of their own; this one keeps the thread should
+/// anything slip past it.
+fn serve(receiver: &Mutex<mpsc::Receiver<Work>>) {
+    while let Some(work) = next(receiver) {
+        let _ = catch_unwind(AssertUnwindSafe(work));
     }
 }
 

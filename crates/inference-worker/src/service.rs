@@ -77,18 +77,15 @@ impl InferenceService {
     /// [`BuildError::Threads`]; [`BuildError::Model`] where there is no network.
     pub fn new(config: &InferenceConfig, networks: Vec<Network>) -> Result<Self, BuildError> {
         let workers = Workers {
-            admission: Admission::new(config.bounds()),
+            admission: Admission::new(config.bounds(), Pace::new(config.codec_threads())),
             codec: Pool::start("codec", config.codec_threads())?,
             engine: Pool::start("engine", config.engine_threads())?,
-            pace: Pace::new(config.codec_threads()),
         };
-        let service = Self {
+        Ok(Self {
             workers: Arc::new(workers),
             networks: Arc::new(Networks::new(networks)?),
             draining: Arc::default(),
-        };
-        service.publish_load();
-        Ok(service)
+        })
     }
 
     /// Name and version of the default network, e.g. `builtin-1`.
@@ -112,7 +109,7 @@ impl InferenceService {
         let admission = &self.workers.admission;
         admission.admit(cost).map_err(|refusal| match refusal {
             Refusal::Full => {
-                let wait = self.workers.pace.retry_after(admission.load().pixels);
+                let wait = admission.pace().retry_after(admission.load().pixels);
                 metrics::counter!("rembg_jobs_total", "outcome" => "busy").increment(1);
                 ServiceError::new(ErrorCode::Busy, "the queue is full").retry_after(wait)
             }
@@ -122,14 +119,6 @@ impl InferenceService {
                 JobError::TooLarge { found, limit: millions(limit) }.into()
             }
         })
-    }
-
-    fn publish_load(&self) {
-        let load = self.workers.admission.load();
-        metrics::gauge!("rembg_queue_jobs").set((load.jobs - load.running) as f64);
-        metrics::gauge!("rembg_running_jobs").set(load.running as f64);
-        metrics::gauge!("rembg_admitted_pixels").set(load.pixels as f64);
-        metrics::gauge!("rembg_queue_seconds").set(self.workers.pace.seconds(load.pixels));
     }
 }
 
@@ -170,13 +159,7 @@ impl Inference for InferenceService {
             admitted: Instant::now(),
         };
         let (events, told) = mpsc::channel(MOST_EVENTS);
-        let service = self.clone();
-        let run = async move {
-            service.publish_load();
-            work.run(Arc::clone(&service.workers), ticket, events).await;
-            service.publish_load();
-        };
-        tokio::spawn(run.instrument(span));
+        tokio::spawn(work.run(Arc::clone(&self.workers), ticket, events).instrument(span));
         // The result's memory counts until its stream is dropped.
         let mut kept = None;
         Ok(ReceiverStream::new(told)

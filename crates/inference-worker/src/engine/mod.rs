@@ -2,6 +2,8 @@
 
 mod matte;
 mod probe;
+#[cfg(test)]
+mod tiny;
 mod tract;
 
 use serde::Deserialize;

@@ -105,7 +105,7 @@ fn output(answer: &Tensor, layout: Layout) -> Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::builtin;
+    use crate::{engine::tiny, models::builtin};
 
     #[test]
     fn the_built_in_network_is_understood_without_its_manifest() {
@@ -127,6 +127,21 @@ mod tests {
             let guessed = output(&Tensor { shape, values }, Layout::Nchw);
             assert_eq!((guessed.activation, guessed.channel), (activation, channel));
         }
+    }
+
+    #[test]
+    fn size_and_layout_are_read_and_open_sides_get_the_usual_one() {
+        let rows = [
+            ([1, 3, 32, 48], Layout::Nchw, (48, 32)),
+            ([1, 32, 48, 3], Layout::Nhwc, (48, 32)),
+            ([0, 3, 0, 0], Layout::Nchw, (FREE_SIDE, FREE_SIDE)),
+        ];
+        for (shape, layout, size) in rows {
+            let guessed = guess_manifest("tiny", &tiny::network(13, "Identity", shape, &[]));
+            let input = guessed.expect("a manifest").input;
+            assert_eq!((input.layout, (input.width, input.height)), (layout, size));
+        }
+        assert!(guess_manifest("grey", &tiny::network(13, "Identity", [1, 1, 9, 9], &[])).is_err());
     }
 
     #[test]

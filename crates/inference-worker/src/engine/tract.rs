@@ -5,6 +5,8 @@
 #[cfg(feature = "cuda")]
 use tract_cuda as _;
 use tract_onnx::{
+    Onnx,
+    model::ParsingContext,
     prelude::{
         Datum as _, DatumType, Framework as _, InferenceFact, InferenceModel,
         InferenceModelExt as _, IntoTValue as _, Runnable, Runtime, Tensor as TractTensor,
@@ -75,11 +77,22 @@ fn typed(weights: &[u8], manifest: &Manifest) -> TractResult<TypedModel> {
 }
 
 pub(super) fn parse(mut weights: &[u8]) -> TractResult<InferenceModel> {
-    let model = onnx().model_for_read(&mut weights)?;
+    let model = reader().model_for_read(&mut weights)?;
     if model.inputs.is_empty() || model.outputs.is_empty() {
         return Err(TractError::msg("a network without input or output"));
     }
     Ok(model)
+}
+
+/// tract's reader, and `Upsample` besides: what `Resize` was called up to version
+/// 9 of the operator set, and what it still is in version 10.
+fn reader() -> Onnx {
+    let mut reader = onnx();
+    reader.op_register.insert("Upsample", |context, node| {
+        let resize = context.framework.op_register.0["Resize"];
+        resize(&ParsingContext { onnx_operator_set_version: 10, ..context.clone() }, node)
+    });
+    reader
 }
 
 fn select_output(model: &mut InferenceModel, manifest: &Manifest) -> TractResult<()> {
@@ -103,7 +116,7 @@ fn input_type(model: &InferenceModel) -> DatumType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::builtin;
+    use crate::{engine::tiny, models::builtin};
 
     #[test]
     fn the_built_in_network_runs_and_answers_in_range() {
@@ -132,6 +145,20 @@ mod tests {
             let error = TractEngine::load(&model, Backend::Cpu).expect_err(says);
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn an_upsample_of_the_old_operator_set_is_a_resize() {
+        let mut manifest = builtin().manifest;
+        manifest.input.name = None;
+        manifest.output.name = None;
+        (manifest.input.width, manifest.input.height) = (2, 2);
+        let weights = tiny::network(9, "Upsample", [1, 3, 2, 2], &[1.0, 1.0, 2.0, 2.0]);
+        let model = ModelFile { manifest, weights: weights.into() };
+        let engine = TractEngine::load(&model, Backend::Cpu).expect("loads");
+        let output = engine.run((0..12).map(|value| value as f32).collect()).expect("runs");
+        assert_eq!(output.shape, [1, 3, 4, 4]);
+        assert_eq!(output.values[..8], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -30,5 +30,5 @@ pub use json::{JsonRequest, NotAnObject};
 pub use messages::{Message, UsageMessage, service};
 pub use options::{Angle, Options, OutputFormat, Pixels};
 pub use rejection::{FieldError, Rejection};
-pub use request::{check_output, parse, parse_options};
+pub use request::{OutputSizes, parse, parse_options};
 pub use usage::{UsageQuery, UsageScope};

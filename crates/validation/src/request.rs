@@ -6,7 +6,18 @@ use crate::{
     Rejection,
 };
 
-/// Judges a request, `image` being `None` when it had no picture.
+/// The sizes that a picture takes on its way to the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputSizes {
+    /// Once rotated.
+    pub rotated: Dimensions,
+    /// As answered, scaled to w and h.
+    pub finished: Dimensions,
+}
+
+/// Judges a request, `image` being `None` when it had no picture. `sizes` tells
+/// what becomes of a picture that is that large; it is asked only where the
+/// picture and every option that decides its size are sound.
 ///
 /// # Errors
 ///
@@ -16,17 +27,20 @@ pub fn parse(
     image: Option<ImageFacts<'_>>,
     fields: &RawFields,
     limits: &Limits,
+    sizes: impl FnOnce(Dimensions, &Options) -> OutputSizes,
 ) -> Result<Options, Rejection> {
-    let image_faults = match image {
+    let mut faults = Vec::new();
+    let options = read_options(fields, &mut faults);
+    let mut of_image = match image {
         None => vec![Message::NoImage],
         Some(facts) => facts.faults(limits),
     };
-    let mut faults = Vec::new();
-    faults.extend(
-        image_faults.into_iter().map(|message| FieldError { field: Field::Image, message }),
-    );
-    let options = read_options(fields, &mut faults);
-    Rejection::unless_faulty(options, faults)
+    let source = image.and_then(|facts| facts.dimensions).filter(|_| of_image.is_empty());
+    if let Some(source) = source.filter(|_| !faults.iter().any(decides_size)) {
+        of_image = output_faults(sizes(source, &options), limits);
+    }
+    let of_image = of_image.into_iter().map(|message| FieldError { field: Field::Image, message });
+    Rejection::unless_faulty(options, of_image.chain(faults).collect())
 }
 
 /// Judges the options alone, for callers that have pictures of their own.
@@ -40,18 +54,18 @@ pub fn parse_options(fields: &RawFields) -> Result<Options, Rejection> {
     Rejection::unless_faulty(options, faults)
 }
 
-/// Judges the size of the answer, which follows from rotation, w and h.
-///
-/// # Errors
-///
-/// A [`Rejection`] with the picture-too-large messages when the rotation makes
-/// it too large and w/h do not bring it back, or when scaling to one side takes
-/// the other beyond the limit.
-pub fn check_output(output: Dimensions, limits: &Limits) -> Result<(), Rejection> {
-    let faults = Message::oversize(output, limits.max_side)
-        .map(|message| FieldError { field: Field::Image, message })
-        .collect();
-    Rejection::unless_faulty((), faults)
+/// Whether a fault leaves the size of the answer open.
+fn decides_size(fault: &FieldError) -> bool {
+    matches!(fault.field, Field::W | Field::H | Field::ExactResize | Field::Angle | Field::Expand)
+}
+
+/// What is wrong with an answer of that size. A rotation that made the picture
+/// too large is named itself, not what the scaling made of it.
+fn output_faults(sizes: OutputSizes, limits: &Limits) -> Vec<Message> {
+    let oversize = |size| Message::oversize(size, limits.max_side).collect::<Vec<_>>();
+    let finished = oversize(sizes.finished);
+    let rotated = oversize(sizes.rotated);
+    if finished.is_empty() || rotated.is_empty() { finished } else { rotated }
 }
 
 /// Reads every option; a faulty one keeps its default and adds to `faults`.

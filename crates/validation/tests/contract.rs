@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use validation::{
-    Colour, Dimensions, ImageFacts, JsonRequest, Limits, Message, Options, OutputFormat, RawFields,
-    Rejection, check_output, parse, service,
+    Colour, Dimensions, ImageFacts, JsonRequest, Limits, Message, Options, OutputFormat,
+    OutputSizes, RawFields, Rejection, parse, service,
 };
 
 const MB: u64 = 1024 * 1024;
@@ -21,12 +21,17 @@ fn photo() -> ImageFacts<'static> {
     }
 }
 
+/// An answer as large as the picture.
+fn unchanged(source: Dimensions, _: &Options) -> OutputSizes {
+    OutputSizes { rotated: source, finished: source }
+}
+
 fn judge(pairs: &[(&str, &str)]) -> Result<Options, Rejection> {
-    parse(Some(photo()), &fields(pairs), &Limits::default())
+    parse(Some(photo()), &fields(pairs), &Limits::default(), unchanged)
 }
 
 fn judge_file(facts: Option<ImageFacts<'_>>) -> Result<Options, Rejection> {
-    parse(facts, &RawFields::default(), &Limits::default())
+    parse(facts, &RawFields::default(), &Limits::default(), unchanged)
 }
 
 /// The only message of a refusal, which must then have no details.
@@ -265,7 +270,7 @@ fn several_faults_come_in_the_promised_order() {
         ("format", "gif"),
     ]);
     assert_eq!(
-        details(parse(None, &sent, &Limits::default())),
+        details(parse(None, &sent, &Limits::default(), unchanged)),
         [
             "image: No image file provided. Please include an 'image' field in your form data.",
             "format: Invalid format 'gif'. Allowed formats: PNG, JPEG, WEBP, BMP",
@@ -328,27 +333,58 @@ fn json_follows_the_same_rules() {
     ];
     for (body, expected) in cases {
         let request = JsonRequest::parse(body.as_bytes()).expect("an object");
-        let outcome = parse(Some(photo()), &request.fields, &Limits::default());
+        let outcome = parse(Some(photo()), &request.fields, &Limits::default(), unchanged);
         assert_eq!(only_message(outcome), expected, "{body}");
     }
     let body =
         br#"{"w": 0, "h": null, "mask": false, "expand": 1, "angle": 0.0, "format": "webp"}"#;
     let request = JsonRequest::parse(body).expect("an object");
-    assert_eq!(parse(Some(photo()), &request.fields, &Limits::default()), Ok(Options::default()));
+    assert_eq!(
+        parse(Some(photo()), &request.fields, &Limits::default(), unchanged),
+        Ok(Options::default())
+    );
+}
+
+/// Judges a sound picture that takes these sizes.
+fn judge_sizes(
+    pairs: &[(&str, &str)],
+    rotated: (u32, u32),
+    finished: (u32, u32),
+) -> Result<Options, Rejection> {
+    let dimensions = |(width, height)| Dimensions { width, height };
+    let sizes = OutputSizes { rotated: dimensions(rotated), finished: dimensions(finished) };
+    parse(Some(photo()), &fields(pairs), &Limits::default(), |_, _| sizes)
 }
 
 #[test]
 fn the_answer_keeps_to_the_limit_too() {
-    let outcome = |width, height| check_output(Dimensions { width, height }, &Limits::default());
-    assert_eq!(outcome(10_000, 10_000), Ok(()));
+    let outcome = |rotated, finished| judge_sizes(&[], rotated, finished);
+    assert_eq!(outcome((10_000, 10_000), (10_000, 10_000)), Ok(Options::default()));
+    assert_eq!(outcome((12_728, 9_000), (1000, 707)), Ok(Options::default()), "brought back");
     assert_eq!(
-        only_message(outcome(12_728, 9_000)),
-        "Image width (12728px) exceeds the maximum allowed width of 10000px."
+        only_message(outcome((12_728, 9_000), (28_284, 20_000))),
+        "Image width (12728px) exceeds the maximum allowed width of 10000px.",
+        "the rotation is named, not what the scaling made of it"
     );
     assert_eq!(
-        only_message(outcome(2000, 20_000)),
+        only_message(outcome((200, 2000), (2000, 20_000))),
         "Image height (20000px) exceeds the maximum allowed height of 10000px."
     );
+}
+
+#[test]
+fn a_rotation_too_large_is_listed_with_the_other_faults() {
+    let large = (11_314, 11_314);
+    let expected = [
+        "image: Image width (11314px) exceeds the maximum allowed width of 10000px.",
+        "image: Image height (11314px) exceeds the maximum allowed height of 10000px.",
+        "mask: 'mask' must be true or false, got: 'maybe'",
+    ];
+    assert_eq!(details(judge_sizes(&[("mask", "maybe")], large, large)), expected);
+    // Nobody knows the size where an option that decides it is at fault.
+    for field in ["w", "h", "exact_resize", "angle", "expand"] {
+        only_message(judge_sizes(&[(field, "x")], large, large));
+    }
 }
 
 #[test]
@@ -372,7 +408,7 @@ proptest! {
         )
     ) {
         let fields: RawFields = pairs.into_iter().collect();
-        match parse(Some(photo()), &fields, &Limits::default()) {
+        match parse(Some(photo()), &fields, &Limits::default(), unchanged) {
             Ok(options) => {
                 prop_assert!(options.angle.degrees().abs() <= 360.0);
                 prop_assert!(!(options.mask && options.background.is_some()));

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use imaging::Size;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use validation::{Dimensions, ImageFacts, JsonRequest, Limits, Options, RawFields};
+use validation::{Dimensions, ImageFacts, JsonRequest, Limits, Options, OutputSizes, RawFields};
 
 use super::{
     body::{UploadBody, UploadPolicy},
@@ -137,13 +137,11 @@ impl Submission {
             bytes: image.size,
             dimensions: header.map(|header| dimensions(header.oriented)),
         });
-        let options = validation::parse(facts, &self.fields, limits)?;
+        let options = validation::parse(facts, &self.fields, limits, output_sizes)?;
         let (Some(image), Some(header)) = (self.image, header) else {
             // Both were there, or the judgement above would have refused.
             return Err(validation::Rejection::of_image(validation::Message::InvalidImage).into());
         };
-        let output = output_size(header.oriented, &options);
-        validation::check_output(dimensions(output), limits)?;
         Ok(Accepted {
             fingerprint: Fingerprint::of(&image.bytes, &options),
             image: image.bytes,
@@ -158,12 +156,14 @@ fn dimensions(size: Size) -> Dimensions {
     Dimensions { width: size.width, height: size.height }
 }
 
-/// The size of the answer, computed as the worker will.
-fn output_size(oriented: Size, options: &Options) -> Size {
-    let rotated = imaging::rotated_size(oriented, options.angle.degrees(), options.expand);
+/// The sizes on the way to the answer, computed as the worker will.
+fn output_sizes(source: Dimensions, options: &Options) -> OutputSizes {
+    let source = Size { width: source.width, height: source.height };
+    let rotated = imaging::rotated_size(source, options.angle.degrees(), options.expand);
     let width = options.width.map(validation::Pixels::get);
     let height = options.height.map(validation::Pixels::get);
-    imaging::fit_size(rotated, width, height, options.exact_resize)
+    let finished = imaging::fit_size(rotated, width, height, options.exact_resize);
+    OutputSizes { rotated: dimensions(rotated), finished: dimensions(finished) }
 }
 
 /// The content type without its parameters, in lower case.

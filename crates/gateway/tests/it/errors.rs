@@ -63,6 +63,14 @@ async fn every_file_at_fault() {
             file("a.png", png(10_000, 600)).text("angle", "4"),
             "Image width (10018px) exceeds the maximum allowed width of 10000px.",
         ),
+        (
+            file("a.png", png(10_000, 1000)).text("angle", "5").text("h", "5000"),
+            "Image width (10050px) exceeds the maximum allowed width of 10000px.",
+        ),
+        (
+            file("a.png", png(100, 10)).text("h", "5000"),
+            "Image width (50000px) exceeds the maximum allowed width of 10000px.",
+        ),
     ];
     for (form, message) in cases {
         expect_error(app.rmbg(form), 400, message).await;
@@ -87,6 +95,24 @@ async fn several_faults_come_together() {
             { "field": "w", "message": "'w' must be an integer, got: 'abc'" },
             { "field": "angle",
               "message": "'angle' must be between -360 and 360 degrees, got: 500.0" },
+        ],
+        "status": 400,
+    });
+    assert_eq!(app::json(app.rmbg(form)).await, (400, expected));
+}
+
+#[tokio::test]
+async fn a_rotation_too_large_comes_with_the_other_faults() {
+    let app = TestApp::start();
+    let form = file("a.png", png(8000, 8000)).text("angle", "45").text("mask", "maybe");
+    let expected = json!({
+        "error": "Multiple validation errors",
+        "details": [
+            { "field": "image",
+              "message": "Image width (11314px) exceeds the maximum allowed width of 10000px." },
+            { "field": "image",
+              "message": "Image height (11314px) exceeds the maximum allowed height of 10000px." },
+            { "field": "mask", "message": "'mask' must be true or false, got: 'maybe'" },
         ],
         "status": 400,
     });

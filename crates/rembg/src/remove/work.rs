@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imaging::{OutputFormat, RenderOptions, Size};
 use inference_worker::Processor;
-use validation::{Dimensions, ImageFacts, Limits, Options, RawFields};
+use validation::{Dimensions, ImageFacts, Limits, Options, OutputSizes, RawFields};
 
 use super::{
     files,
@@ -64,13 +64,15 @@ impl Worker {
             bytes: size,
             dimensions: header.map(|header| dimensions(header.oriented)),
         };
-        validation::parse(Some(facts), &self.fields, limits).map_err(|fault| fault.message())?;
-        let Some(header) = header else { return Ok(()) };
-        let rotated =
-            imaging::rotated_size(header.oriented, self.options.angle, self.options.expand);
         let options = &self.options;
-        let output = imaging::fit_size(rotated, options.width, options.height, options.exact);
-        validation::check_output(dimensions(output), limits).map_err(|fault| fault.message())
+        let sizes = |source: Dimensions, _: &Options| {
+            let source = Size { width: source.width, height: source.height };
+            let rotated = imaging::rotated_size(source, options.angle, options.expand);
+            let finished = imaging::fit_size(rotated, options.width, options.height, options.exact);
+            OutputSizes { rotated: dimensions(rotated), finished: dimensions(finished) }
+        };
+        let judged = validation::parse(Some(facts), &self.fields, limits, sizes);
+        judged.map(drop).map_err(|fault| fault.message())
     }
 }
 

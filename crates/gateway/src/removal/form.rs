@@ -1,12 +1,21 @@
 //! Multipart forms, read part by part as they arrive.
+//!
+//! The parser is told that the body is `multipart/mixed`: of a form it demands
+//! heads by the letter of the grammar, which many clients do not write. Here a
+//! part is told by whatever name it has, and one without a name is ignored.
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::http::header::{ContentDisposition, HeaderMap};
-use futures_util::StreamExt as _;
+use actix_web::{
+    error::PayloadError,
+    http::header::{self, HeaderMap, HeaderValue},
+    web::Bytes,
+};
+use futures_util::{Stream, StreamExt as _, stream};
 use validation::RawFields;
 
 use super::{
     body::{UploadBody, UploadPolicy},
+    disposition::{Disposition, parameter},
     memory::Lease,
     submission::{Keeper, Received, Submission},
 };
@@ -25,7 +34,9 @@ pub(super) async fn receive(
     body: &UploadBody,
     policy: &UploadPolicy,
 ) -> Result<Submission, ApiError> {
-    let mut form = Multipart::new(headers, body.clone());
+    let headers =
+        relaxed(headers).ok_or_else(|| malformed(body, &MultipartError::BoundaryMissing))?;
+    let mut form = Multipart::new(&headers, ended(body));
     let mut received =
         Submission { image: None, fields: RawFields::default(), lease: policy.memory.lease() };
     let mut parts = 0;
@@ -43,16 +54,31 @@ pub(super) async fn receive(
     Ok(received)
 }
 
+/// Headers of a body of the same boundary in which parts may have any head.
+fn relaxed(headers: &HeaderMap) -> Option<HeaderMap> {
+    let boundary = parameter(headers.get(header::CONTENT_TYPE)?.as_bytes(), "boundary")?;
+    let kind = format!("multipart/mixed; boundary=\"{boundary}\"");
+    let mut relaxed = HeaderMap::new();
+    relaxed.insert(header::CONTENT_TYPE, HeaderValue::from_str(&kind).ok()?);
+    Some(relaxed)
+}
+
+/// The body with a line break at its end, which not every client writes and
+/// the parser waits for.
+fn ended(body: &UploadBody) -> impl Stream<Item = Result<Bytes, PayloadError>> + 'static {
+    body.clone().chain(stream::iter([Ok(Bytes::from_static(b"\r\n"))]))
+}
+
 async fn receive_part(
     part: Field,
     received: &mut Submission,
     body: &UploadBody,
     policy: &UploadPolicy,
 ) -> Result<(), ApiError> {
-    let name = part.name().unwrap_or_default().to_owned();
+    let Disposition { name, file_name } = Disposition::of(part.headers());
     if name == IMAGE && received.image.is_none() {
-        let image = receive_image(part, &mut received.lease, body, policy).await?;
-        received.image = Some(image);
+        let (bytes, size) = receive_image(part, &mut received.lease, body, policy).await?;
+        received.image = Some(Received { file_name: Some(file_name), bytes, size });
     } else {
         let text = receive_text(part, body).await?;
         received.fields.insert(&name, text);
@@ -60,28 +86,18 @@ async fn receive_part(
     Ok(())
 }
 
+/// The bytes of a picture, cut at the limit, and how many there were.
 async fn receive_image(
     mut part: Field,
     lease: &mut Lease,
     body: &UploadBody,
     policy: &UploadPolicy,
-) -> Result<Received, ApiError> {
-    let file_name = part.content_disposition().map_or_else(String::new, file_name);
+) -> Result<(Bytes, u64), ApiError> {
     let mut kept = Keeper::new(policy.max_image_bytes, body.announced());
     while let Some(chunk) = part.next().await {
         kept.take(&chunk.map_err(|error| malformed(body, &error))?, lease)?;
     }
-    let (bytes, size) = kept.finish();
-    Ok(Received { file_name: Some(file_name), bytes, size })
-}
-
-/// `filename`, or `filename*` where only that is there; neither is an empty
-/// name.
-fn file_name(disposition: &ContentDisposition) -> String {
-    let plain = disposition.get_filename().map(str::to_owned);
-    let extended =
-        || disposition.get_filename_ext().map(|name| String::from_utf8_lossy(&name.value).into());
-    plain.or_else(extended).unwrap_or_default()
+    Ok(kept.finish())
 }
 
 async fn receive_text(mut part: Field, body: &UploadBody) -> Result<String, ApiError> {

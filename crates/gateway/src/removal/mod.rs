@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+mod disposition;
 mod form;
 mod idempotency;
 mod inline;

@@ -5,6 +5,7 @@ use tokio::runtime::Runtime;
 
 use crate::app::{TestApp, expect_error, photo, png};
 
+const NO_IMAGE: &str = "No image file provided. Please include an 'image' field in your form data.";
 const MALFORMED: &str = "Malformed multipart/form-data body.";
 
 fn whole() -> Vec<u8> {
@@ -66,6 +67,68 @@ async fn malformed_forms_are_named_so() {
         let request = app.post("/rmbg").header("content-type", kind).body(whole.clone());
         expect_error(request, 400, MALFORMED).await;
     }
+}
+
+/// A form of one part with that head, around a picture.
+fn part(head: &[u8]) -> Vec<u8> {
+    [&b"--b\r\n"[..], head, b"\r\n\r\n", &png(40, 30), b"\r\n--b--\r\n"].concat()
+}
+
+#[tokio::test]
+async fn odd_heads_are_read() {
+    let app = TestApp::start();
+    for file_name in [
+        &b"filename=\"caf\xe9.png\""[..],
+        b"filename=",
+        b"filename=a.png",
+        b"filename=\"C:\\photos\\\"",
+        b"filename*=UTF-8''a%20b.png",
+        b"x=y",
+    ] {
+        let head = [b"Content-Disposition: form-data; name=\"image\"; ", file_name].concat();
+        let response = post(&app, part(&head)).await;
+        assert_eq!(response.status(), 200, "{}", file_name.escape_ascii());
+    }
+}
+
+#[tokio::test]
+async fn parts_without_a_name_are_ignored() {
+    let app = TestApp::start();
+    for head in ["Content-Type: image/png", "Content-Disposition: form-data", "X-Nothing: 1"] {
+        let request = app.post("/rmbg").header("content-type", "multipart/form-data; boundary=b");
+        expect_error(request.body(part(head.as_bytes())), 400, NO_IMAGE).await;
+        let body = [format!("--b\r\n{head}\r\n\r\nx\r\n").as_bytes(), &whole()].concat();
+        assert_eq!(post(&app, body).await.status(), 200, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn boundaries_however_written() {
+    let app = TestApp::start();
+    let head = "Content-Disposition: form-data; name=image";
+    for (kind, boundary) in [
+        ("multipart/form-data; boundary=a=b", "a=b"),
+        ("multipart/form-data; charset=utf-8; Boundary=\"a b\"", "a b"),
+        ("Multipart/Form-Data;boundary=----x'()+_,-./:=?", "----x'()+_,-./:=?"),
+    ] {
+        let open = format!("--{boundary}\r\n{head}\r\n\r\n");
+        let close = format!("\r\n--{boundary}--\r\n");
+        let body = [open.as_bytes(), &png(40, 30), close.as_bytes()].concat();
+        let request = app.post("/rmbg").header("content-type", kind).body(body);
+        assert_eq!(request.send().await.expect("answer").status(), 200, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_last_line_may_lack_its_end() {
+    let app = TestApp::start();
+    let request = |body: Vec<u8>| {
+        app.post("/rmbg").header("content-type", "multipart/form-data; boundary=b").body(body)
+    };
+    expect_error(request(b"--b--".to_vec()), 400, NO_IMAGE).await;
+    let mut body = whole();
+    body.truncate(body.len() - 2);
+    assert_eq!(request(body).send().await.expect("answer").status(), 200);
 }
 
 #[tokio::test]

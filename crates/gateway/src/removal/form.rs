@@ -95,7 +95,7 @@ async fn receive_image(
 ) -> Result<(Bytes, u64), ApiError> {
     let mut kept = Keeper::new(policy.max_image_bytes, body.announced());
     while let Some(chunk) = part.next().await {
-        kept.take(&chunk.map_err(|error| malformed(body, &error))?, lease)?;
+        kept.take(&chunk.map_err(|error| malformed(body, &error))?, lease, |_| ())?;
     }
     Ok(kept.finish())
 }

@@ -9,22 +9,26 @@ use base64::{
 use super::submission::Received;
 
 /// Clients differ in whether they pad.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+/// With `-` and `_` in place of `+` and `/`.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
-/// Bytes of JSON besides the picture: options, and line breaks within base64.
-const SLACK: u64 = 2 * 1024 * 1024;
+/// Bytes of JSON besides the picture: options, and line breaks within base64,
+/// escaped four bytes to every 76 letters.
+const SLACK: u64 = 4 * 1024 * 1024;
 
 /// How long a JSON body may be for the largest picture to fit.
 pub(super) fn encoded_limit(max_image_bytes: u64) -> u64 {
     max_image_bytes.div_ceil(3) * 4 + SLACK
 }
 
-/// The size of the picture in a JSON body of so many bytes.
-pub(super) fn decoded_estimate(body_bytes: u64) -> u64 {
-    body_bytes / 4 * 3
+/// A picture of so many letters of base64 that came with a body too long to
+/// keep; nothing but its size is left of it, which is then too large.
+pub(super) fn too_large(letters: u64, max_image_bytes: u64) -> Received {
+    let size = (letters / 4 * 3 + letters % 4 * 3 / 4).max(max_image_bytes + 1);
+    Received { file_name: None, bytes: Bytes::new(), size }
 }
 
 /// Decodes a picture. What is no base64 is no picture either: it keeps its
@@ -55,9 +59,13 @@ fn payload_of(text: &str) -> Option<&str> {
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
         let joined: String = text.split_ascii_whitespace().collect();
-        return LENIENT.decode(joined).ok();
+        return decode_letters(&joined);
     }
-    LENIENT.decode(text).ok()
+    decode_letters(text)
+}
+
+fn decode_letters(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
 }
 
 #[cfg(test)]
@@ -73,6 +81,9 @@ mod tests {
             ("data:image/png;base64,aGk=", b"hi"),
             ("DATA:;BASE64,aGk=", b"hi"),
             ("data:image/png;name=x;base64,aGk=", b"hi"),
+            ("+/+/", b"\xfb\xff\xbf"),
+            ("-_-_", b"\xfb\xff\xbf"),
+            ("data:image/png;base64,-_-\n_aA==", b"\xfb\xff\xbfh"),
             ("", b""),
             ("data:image/png;base64,", b""),
         ];
@@ -85,7 +96,7 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_no_picture() {
-        for text in ["a", "!!!!", "data:image/png,hi", "data:image/png;base64", "päng", "a-_b"] {
+        for text in ["a", "!!!!", "data:image/png,hi", "data:image/png;base64", "päng", "a-+b"] {
             let image = decode(text);
             assert!(image.bytes.is_empty() && image.size > 0, "{text:?}");
         }
@@ -93,7 +104,9 @@ mod tests {
 
     #[test]
     fn sizes_of_bodies_and_pictures() {
-        assert_eq!(decoded_estimate(4_000_000), 3_000_000);
+        assert_eq!(too_large(4_000_000, 10).size, 3_000_000);
+        assert_eq!(too_large(4_000_002, 10).size, 3_000_001, "padding is no letter");
+        assert_eq!(too_large(4, 10).size, 11);
         assert!(encoded_limit(3_000_000) >= 4_000_000);
     }
 }

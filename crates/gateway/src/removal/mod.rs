@@ -8,6 +8,7 @@
 mod answer;
 mod body;
 mod disposition;
+mod excerpt;
 mod form;
 mod idempotency;
 mod inline;

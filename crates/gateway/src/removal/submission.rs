@@ -15,6 +15,7 @@ use validation::{Dimensions, ImageFacts, JsonRequest, Limits, Options, OutputSiz
 
 use super::{
     body::{UploadBody, UploadPolicy},
+    excerpt::Excerpt,
     form,
     idempotency::Fingerprint,
     inline,
@@ -183,14 +184,11 @@ fn unsupported() -> ApiError {
 async fn receive_json(body: &UploadBody, policy: &UploadPolicy) -> Result<Submission, ApiError> {
     let mut lease = policy.memory.lease();
     let room = inline::encoded_limit(policy.max_image_bytes);
-    let text = match collect(body, room, &mut lease).await? {
-        Collected::Whole(text) => text,
-        Collected::Cut { total } => {
-            // Too long to be parsed, but its length tells the file's.
-            let size = inline::decoded_estimate(total);
-            let image = Received { file_name: None, bytes: Bytes::new(), size };
-            return Ok(Submission { image: Some(image), fields: RawFields::default(), lease });
-        }
+    let mut excerpt = Excerpt::default();
+    let collected = collect(body, room, &mut lease, |chunk| excerpt.take(chunk)).await?;
+    let Collected::Whole(text) = collected else {
+        let (image, fields) = excerpt.finish(policy.max_image_bytes);
+        return Ok(Submission { image, fields, lease });
     };
     let request =
         JsonRequest::parse(&text).map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -206,9 +204,9 @@ async fn receive_urlencoded(
 ) -> Result<Submission, ApiError> {
     const ROOM: u64 = 64 * 1024;
     let mut lease = policy.memory.lease();
-    let text = match collect(body, ROOM, &mut lease).await? {
+    let text = match collect(body, ROOM, &mut lease, |_| ()).await? {
         Collected::Whole(text) => text,
-        Collected::Cut { .. } => return Err(unsupported()),
+        Collected::Cut => return Err(unsupported()),
     };
     let pairs = Query::<Vec<(String, String)>>::from_query(&String::from_utf8_lossy(&text));
     let fields = pairs.map(Query::into_inner).unwrap_or_default().into_iter().collect();
@@ -218,9 +216,9 @@ async fn receive_urlencoded(
 /// No content type: fine for an empty body, which then just lacks a picture.
 async fn receive_untyped(body: &UploadBody, policy: &UploadPolicy) -> Result<Submission, ApiError> {
     let mut lease = policy.memory.lease();
-    match collect(body, 0, &mut lease).await? {
+    match collect(body, 0, &mut lease, |_| ()).await? {
         Collected::Whole(_) => Ok(Submission { image: None, fields: RawFields::default(), lease }),
-        Collected::Cut { .. } => Err(unsupported()),
+        Collected::Cut => Err(unsupported()),
     }
 }
 
@@ -228,23 +226,27 @@ async fn receive_untyped(body: &UploadBody, policy: &UploadPolicy) -> Result<Sub
 enum Collected {
     Whole(Bytes),
     /// It was longer than there was room for.
-    Cut {
-        total: u64,
-    },
+    Cut,
 }
 
-async fn collect(body: &UploadBody, room: u64, lease: &mut Lease) -> Result<Collected, ApiError> {
+/// Reads a body to its end; one that is too long goes to `spill` instead.
+async fn collect(
+    body: &UploadBody,
+    room: u64,
+    lease: &mut Lease,
+    mut spill: impl FnMut(&[u8]),
+) -> Result<Collected, ApiError> {
     let mut stream = body.clone();
     let mut kept = Keeper::new(room, body.announced());
     while let Some(chunk) = stream.next().await {
         let Ok(chunk) = chunk else { break };
-        kept.take(&chunk, lease)?;
+        kept.take(&chunk, lease, &mut spill)?;
     }
     if let Some(error) = body.failure() {
         return Err(error);
     }
     let (bytes, total) = kept.finish();
-    Ok(if total > room { Collected::Cut { total } } else { Collected::Whole(bytes) })
+    Ok(if total > room { Collected::Cut } else { Collected::Whole(bytes) })
 }
 
 /// Keeps bytes up to a limit and counts them beyond it.
@@ -261,15 +263,20 @@ impl Keeper {
         Self { room, kept: BytesMut::with_capacity(capacity), total: 0 }
     }
 
-    /// Takes in a chunk.
+    /// Takes in a chunk; once they are too many, all of them go to `spill`.
     ///
     /// # Errors
     /// 503 when there is no memory for it.
-    pub(super) fn take(&mut self, chunk: &[u8], lease: &mut Lease) -> Result<(), ApiError> {
+    pub(super) fn take(
+        &mut self,
+        chunk: &[u8],
+        lease: &mut Lease,
+        mut spill: impl FnMut(&[u8]),
+    ) -> Result<(), ApiError> {
         self.total += chunk.len() as u64;
         if self.total > self.room {
-            // What was kept is of no more use.
-            self.kept = BytesMut::new();
+            spill(&std::mem::take(&mut self.kept));
+            spill(chunk);
             return Ok(());
         }
         lease.grow(chunk.len() as u64).map_err(full)?;

@@ -26,6 +26,27 @@ async fn an_oversized_file_is_answered_with_its_size() {
 }
 
 #[tokio::test]
+async fn an_oversized_picture_in_json_keeps_the_other_faults() {
+    let app = Setup::new().set("max_image_bytes", 4 * MB).start();
+    let letters = BASE64_STANDARD.encode(fat(10 * MB));
+    let lines: Vec<_> = letters.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
+    let body = json!({ "angle": 500, "image": lines.join("\n"), "w": "abc" });
+    let expected = json!({
+        "error": "Multiple validation errors",
+        "details": [
+            { "field": "image",
+              "message": "File size (10.0 MB) exceeds the maximum allowed size of 4 MB." },
+            { "field": "w", "message": "'w' must be an integer, got: 'abc'" },
+            { "field": "angle",
+              "message": "'angle' must be between -360 and 360 degrees, got: 500.0" },
+        ],
+        "status": 400,
+    });
+    let request = app.post("/rmbg").json(&body);
+    assert_eq!(crate::app::json(request).await, (400, expected));
+}
+
+#[tokio::test]
 async fn the_largest_file_is_taken() {
     let app = TestApp::start();
     let response = app.rmbg(file("a.png", fat(50 * MB))).send().await.expect("answer");

@@ -180,8 +180,9 @@ fn threads(configured: usize) -> usize {
 /// Callers identify by key or token, never by cookie, so letting other origins
 /// in gives them nothing that they did not bring.
 fn cors(origins: &[String]) -> Cors {
+    // Methods that no route has are let through to the 405 that tells the others.
     let cors = Cors::default()
-        .allowed_methods(["GET", "HEAD", "POST", "DELETE", "OPTIONS"])
+        .allowed_methods(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
         .allow_any_header()
         .expose_headers(EXPOSED_HEADERS)
         .block_on_origin_mismatch(false)

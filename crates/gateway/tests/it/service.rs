@@ -56,6 +56,17 @@ async fn browsers_of_configured_origins_may_call() {
     let response = request.send().await.expect("answer");
     assert_eq!(header(&response, "access-control-allow-origin"), "*", "errors are readable too");
 
+    for method in ["PUT", "PATCH"] {
+        let response = any
+            .request("OPTIONS", "/rmbg")
+            .header("origin", "https://a.example")
+            .header("access-control-request-method", method)
+            .send();
+        let response = response.await.expect("answer");
+        assert_eq!(response.status(), 200, "the route itself answers 405");
+        assert_eq!(header(&response, "access-control-allow-origin"), "*");
+    }
+
     let one = Setup::new().set("cors_origins", vec!["https://a.example"]).start();
     let response = preflight(&one, "https://a.example").await.expect("answer");
     assert_eq!(header(&response, "access-control-allow-origin"), "https://a.example");

@@ -20,9 +20,18 @@ use crate::{
     error::ApiError,
 };
 
-/// Waits between attempts at settling.
+/// Waits between attempts at giving back; a sweeper in billing does it in the end.
 const RETRIES: [Duration; 3] =
     [Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
+/// When a reservation that billing may have made late is given back once more.
+const LATE: Duration = Duration::from_secs(3);
+/// The wait after the first attempt at charging; each further one is four times
+/// as long, up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// For how long a charge is tried. Billing's sweeper takes a reservation after
+/// ten minutes, and then there is nothing to charge any more.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Released when dropped, unless committed.
 pub(super) struct Reservation {
@@ -32,6 +41,8 @@ pub(super) struct Reservation {
     credits: u32,
     rate: Option<RateStatus>,
     open: bool,
+    /// Whether billing never said that it made it.
+    uncertain: bool,
 }
 
 impl Reservation {
@@ -54,6 +65,7 @@ impl Reservation {
             credits,
             rate: None,
             open: true,
+            uncertain: true,
         };
         let request = ReserveRequest {
             caller: Some(caller),
@@ -67,6 +79,7 @@ impl Reservation {
                 reservation.operation_id = held.operation_id;
                 reservation.credits = held.credits;
                 reservation.rate = held.rate;
+                reservation.uncertain = false;
                 Ok(reservation)
             }
             Err(error) => {
@@ -109,7 +122,8 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         if self.open {
             let (billing, operation_id) = (self.billing.clone(), self.operation_id.clone());
-            self.background.spawn(release(billing, operation_id));
+            let again = self.uncertain.then_some(LATE);
+            self.background.spawn(give_back(billing, operation_id, again));
         }
     }
 }
@@ -126,7 +140,7 @@ fn is_uncertain(error: &ServiceError) -> bool {
 }
 
 async fn commit_again(billing: BillingHandle, operation_id: String) {
-    for wait in RETRIES {
+    for wait in waits() {
         tokio::time::sleep(wait).await;
         match billing.commit(CommitRequest { operation_id: operation_id.clone() }).await {
             Err(error) if is_uncertain(&error) => {}
@@ -136,12 +150,50 @@ async fn commit_again(billing: BillingHandle, operation_id: String) {
     tracing::error!(operation = operation_id, "a charge could not be made");
 }
 
-async fn release(billing: BillingHandle, operation_id: String) {
+/// Growing waits that make up [`PATIENCE`] together.
+fn waits() -> impl Iterator<Item = Duration> {
+    let growing =
+        std::iter::successors(Some(FIRST_WAIT), |wait| Some((*wait * 4).min(LONGEST_WAIT)));
+    growing
+        .scan(Duration::ZERO, |waited, wait| {
+            *waited += wait;
+            Some((*waited, wait))
+        })
+        .take_while(|(waited, _)| *waited <= PATIENCE)
+        .map(|(_, wait)| wait)
+}
+
+/// Releases, and `again` after a while: the request for the reservation may
+/// reach billing only after the first release did.
+async fn give_back(billing: BillingHandle, operation_id: String, again: Option<Duration>) {
+    release(&billing, &operation_id).await;
+    if let Some(wait) = again {
+        tokio::time::sleep(wait).await;
+        release(&billing, &operation_id).await;
+    }
+}
+
+async fn release(billing: &BillingHandle, operation_id: &str) {
     for wait in RETRIES {
-        match billing.release(ReleaseRequest { operation_id: operation_id.clone() }).await {
+        let request = ReleaseRequest { operation_id: operation_id.to_owned() };
+        match billing.release(request).await {
             Err(error) if is_uncertain(&error) => tokio::time::sleep(wait).await,
             _ => return,
         }
     }
     tracing::warn!(operation = operation_id, "a reservation is left to the sweeper");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charging_is_tried_for_minutes() {
+        let all: Vec<_> = waits().collect();
+        let total: Duration = all.iter().sum();
+        assert!(total <= PATIENCE && total + LONGEST_WAIT > PATIENCE, "{total:?}");
+        assert!(all.is_sorted() && all.last() == Some(&LONGEST_WAIT));
+        assert_eq!(all.first(), Some(&FIRST_WAIT));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use proto::{
@@ -199,10 +199,19 @@ async fn a_fault_inside_tells_its_name_alone() {
 #[tokio::test]
 async fn an_uncertain_reservation_is_given_back() {
     let error = ServiceError::new(ErrorCode::DeadlineExceeded, "lost");
-    let app = Setup::new().refusing(error).start();
+    let setup = Setup::new().refusing(error).billing(|billing, journal| {
+        let journal = journal.clone();
+        billing.release = Some(Box::new(move |_| {
+            let first = !journal.entries().contains(&"release".to_owned());
+            journal.note(if first { "release" } else { "release late" });
+            Ok(pb::ReleaseResponse {})
+        }));
+    });
+    let app = setup.start();
     let status = app.rmbg(photo()).send().await.expect("answer").status();
     assert_eq!(status, 504);
-    app.journal.await_entry("release").await;
+    app.journal.await_entry("release late").await;
+    assert_eq!(app.journal.entries(), ["reserve", "release", "release late"]);
 }
 
 #[tokio::test]
@@ -228,4 +237,22 @@ async fn a_finished_picture_is_delivered_whatever_billing_says() {
         }
         assert!(!app.journal.entries().contains(&"release".to_owned()));
     }
+}
+
+#[tokio::test]
+async fn a_charge_outlasts_an_outage_of_billing() {
+    let app = Setup::new()
+        .billing(|billing, journal| {
+            let (journal, begun) = (journal.clone(), Instant::now());
+            billing.commit = Some(Box::new(move |_| {
+                if begun.elapsed() < Duration::from_secs(2) {
+                    return Err(ServiceError::new(ErrorCode::Unavailable, "away"));
+                }
+                journal.note("charged");
+                Ok(pb::CommitResponse { credits_charged: 1 })
+            }));
+        })
+        .start();
+    assert_eq!(app.rmbg(photo()).send().await.expect("answer").status(), 200);
+    app.journal.await_entry("charged").await;
 }

@@ -46,6 +46,18 @@ impl ApiError {
         ServiceError::new(ErrorCode::Busy, why).into()
     }
 
+    /// Whether the request as it was written is at fault.
+    pub(crate) fn is_of_request(&self) -> bool {
+        matches!(self.status_code(), StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE)
+    }
+
+    /// Whether the caller may not call at all.
+    pub(crate) fn is_of_identity(&self) -> bool {
+        use ErrorCode::{EmailNotVerified, InvalidApiKey, InvalidSession};
+        let Self::Service(error) = self else { return false };
+        matches!(error.code, InvalidApiKey | InvalidSession | EmailNotVerified)
+    }
+
     /// The text for the client.
     fn text(&self) -> Cow<'_, str> {
         match self {

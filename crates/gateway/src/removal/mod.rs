@@ -2,8 +2,8 @@
 //!
 //! The order is the contract's: whom the request claims to be, then the upload
 //! and its fields, then whether the caller may and can pay, then the work. So a
-//! faulty request is told so before anybody counts it, and a refused caller
-//! costs no work.
+//! refused caller costs no work. A key or token that may not call at all is told
+//! so whatever else is wrong; all other refusals come after the request's faults.
 
 mod answer;
 mod body;
@@ -20,17 +20,22 @@ use std::time::Instant;
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::header::HeaderMap,
     web::{self, Data},
 };
 use proto::{
     RemoveJob,
+    billing_v1::{Caller, caller::Credential},
     inference_v1::{ImageFormat, RenderSpec},
 };
 use validation::{Colour, Options, OutputFormat};
 
 use self::{
-    answer::Representation, body::UploadBody, idempotency::IdempotencyKey,
-    reservation::Reservation, submission::Submission,
+    answer::Representation,
+    body::UploadBody,
+    idempotency::{Fingerprint, IdempotencyKey},
+    reservation::Reservation,
+    submission::{Accepted, Submission},
 };
 pub(crate) use self::{
     answer::{CutOutJson, PictureFile},
@@ -100,15 +105,13 @@ async fn serve(
 ) -> Result<HttpResponse, ApiError> {
     let headers = request.headers();
     let credentials = Credentials::of(headers)?;
-    let idempotency_key = IdempotencyKey::of(headers)?;
-    let submission = Submission::receive(headers, body, app.uploads.clone()).await?;
-    let limits = app.limits;
-    let accepted = web::block(move || submission.accept(&limits))
-        .await
-        .map_err(|_| ApiError::busy("the blocking pool is gone"))??;
+    let caller = credentials.into_caller(app.proxies.client_of(request));
+    let (idempotency_key, accepted) = match judge(headers, body, app).await {
+        Ok(judged) => judged,
+        Err(fault) => return Err(first_told(app, caller, fault).await),
+    };
     let deadline = Instant::now() + app.deadline;
 
-    let caller = credentials.into_caller(app.proxies.client_of(request));
     let fingerprint = accepted.fingerprint;
     let reservation = Reservation::open(app, caller, idempotency_key, fingerprint, CREDITS).await?;
     let job = RemoveJob {
@@ -124,6 +127,37 @@ async fn serve(
     let rate = reservation.rate();
     let charged = reservation.commit().await;
     Ok(Representation::wanted(headers).answer(cut_out, charged, rate))
+}
+
+/// Reads the request and judges it without regard to the caller.
+async fn judge(
+    headers: &HeaderMap,
+    body: &UploadBody,
+    app: &App,
+) -> Result<(IdempotencyKey, Accepted), ApiError> {
+    let idempotency_key = IdempotencyKey::of(headers)?;
+    let submission = Submission::receive(headers, body, app.uploads.clone()).await?;
+    let limits = app.limits;
+    let accepted = web::block(move || submission.accept(&limits))
+        .await
+        .map_err(|_| ApiError::busy("the blocking pool is gone"))??;
+    Ok((idempotency_key, accepted))
+}
+
+/// What the sender of a faulty request is told: that its key, its token or its
+/// account may not call at all, where that is so, and else the fault.
+async fn first_told(app: &App, caller: Caller, fault: ApiError) -> ApiError {
+    if matches!(caller.credential, None | Some(Credential::Anonymous(_))) || !fault.is_of_request()
+    {
+        return fault;
+    }
+    // What is held for those who may call is given back at once.
+    let asked =
+        Reservation::open(app, caller, IdempotencyKey::default(), Fingerprint::default(), CREDITS);
+    match asked.await.map(drop) {
+        Err(refusal) if refusal.is_of_identity() => refusal,
+        _ => fault,
+    }
 }
 
 /// The options as the worker reads them.

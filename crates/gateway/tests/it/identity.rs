@@ -106,12 +106,33 @@ async fn an_empty_key_is_no_anonymous_trial() {
 }
 
 #[tokio::test]
-async fn faults_of_the_request_win_over_faults_of_the_caller() {
-    let error = ServiceError::new(ErrorCode::InvalidApiKey, "unknown");
-    let app = Setup::new().refusing(error).start();
-    let faulty = app.rmbg(photo().text("w", "abc"));
-    expect_error(faulty, 400, "'w' must be an integer, got: 'abc'").await;
-    expect_error(app.rmbg(photo()), 401, "invalid api key").await;
+async fn those_who_may_not_call_are_told_so_first() {
+    for (code, status, message) in [
+        (ErrorCode::InvalidApiKey, 401, "invalid api key"),
+        (ErrorCode::InvalidSession, 401, "invalid or expired token"),
+        (ErrorCode::EmailNotVerified, 403, "Email address not verified – please check your inbox"),
+    ] {
+        let app = Setup::new().refusing(ServiceError::new(code, "why")).start();
+        expect_error(app.rmbg(photo().text("w", "abc")), status, message).await;
+        let token = app.post("/rmbg").bearer_auth("token");
+        expect_error(token.body("no form"), status, message).await;
+    }
+}
+
+#[tokio::test]
+async fn faults_of_the_request_win_over_all_other_refusals() {
+    let fault = "'w' must be an integer, got: 'abc'";
+    let faulty = || photo().text("w", "abc");
+    for code in [ErrorCode::OutOfCredits, ErrorCode::RateLimited, ErrorCode::Unavailable] {
+        let app = Setup::new().refusing(ServiceError::new(code, "why")).start();
+        expect_error(app.rmbg(faulty()), 400, fault).await;
+    }
+    let app = TestApp::start();
+    expect_error(app.post("/rmbg").multipart(faulty()), 400, fault).await;
+    assert!(app.journal.entries().is_empty(), "nobody is asked about nobody");
+    expect_error(app.rmbg(faulty()), 400, fault).await;
+    app.journal.await_entry("release").await;
+    assert_eq!(app.journal.entries(), ["reserve", "release"]);
 }
 
 #[tokio::test]

@@ -57,4 +57,4 @@ pub use photo::Photo;
 pub use probe::{Header, probe};
 pub use refine::refine;
 pub use render::{RenderOptions, Rendered, render};
-pub use resize::Filter;
+pub use resampling::Filter;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::resize::{Filter, Plane};
+use resampling::Filter;
+
+use crate::resize::Plane;
 use crate::{ImagingError, Photo, Size};
 
 /// Order of the tensor's axes; the batch is always one.

@@ -2,7 +2,7 @@
 
 use image::{GrayImage, RgbImage, RgbaImage};
 
-use crate::resize::{Filter, Plane, RowSpan};
+use crate::resize::{Plane, RowSpan, filter_for_viewing};
 use crate::rotate::Rotation;
 use crate::{
     Cutout, DecodeLimits, ImagingError, OutputFormat, Size, compose, fit_size, rotated_size,
@@ -55,6 +55,22 @@ impl RenderOptions {
         let fitted = fit_size(rotated, self.width, self.height, self.exact);
         DecodeLimits::default().check(fitted)?;
         Ok(fitted)
+    }
+
+    /// The most pixels of the rotated canvas that [`render`] holds at once for a photo of `size`
+    /// (oriented): the whole canvas where that is what is delivered, else a band of it.
+    ///
+    /// # Errors
+    /// As [`Self::output_size`].
+    pub fn canvas_pixels(&self, size: Size) -> Result<u64, ImagingError> {
+        let to = self.output_size(size)?;
+        let canvas = rotated_size(size, self.angle, self.expand);
+        if canvas == to || Rotation::new(size, self.angle, self.expand).is_lossless() {
+            return Ok(canvas.pixels());
+        }
+        let bands = Bands::new(canvas, to);
+        let rows = f64::from(bands.step) * bands.scale + 2.0 * bands.reach + 1.0;
+        Ok(u64::from(canvas.width) * (rows as u64).min(u64::from(canvas.height)))
     }
 }
 
@@ -145,7 +161,7 @@ fn place<const C: usize>(
         return Ok(pixels);
     }
     Plane { pixels: &pixels, size: rotated, channels: C, premultiplied: false }
-        .resized(to, Filter::for_viewing(rotated, to))
+        .resized(to, filter_for_viewing(rotated, to))
 }
 
 /// Rotates by any angle and fits, in bands of rows: the rotated canvas may be twice the photo's
@@ -170,17 +186,36 @@ fn turn_and_fit<const C: usize>(
     Ok(placed)
 }
 
+/// How the rotated canvas is cut into bands of rows that are resized one after the other.
+struct Bands {
+    filter: resampling::Filter,
+    /// Canvas rows a delivered row.
+    scale: f64,
+    /// Canvas rows beyond a band that its borders still look at.
+    reach: f64,
+    /// Delivered rows a band.
+    step: u32,
+}
+
+impl Bands {
+    /// Canvas rows in a band, unless a single delivered row needs more.
+    const ROWS: f64 = 512.0;
+
+    fn new(canvas: Size, to: Size) -> Self {
+        let filter = filter_for_viewing(canvas, to);
+        let scale = f64::from(canvas.height) / f64::from(to.height);
+        let reach = (filter.support() * scale.max(1.0)).ceil() + 1.0;
+        Self { filter, scale, reach, step: ((Self::ROWS / scale) as u32).max(1) }
+    }
+}
+
 fn fitted_bands<const C: usize>(
     pixels: &[u8],
     rotation: &Rotation,
     to: Size,
 ) -> Result<Vec<u8>, ImagingError> {
-    const BAND: f64 = 512.0;
     let canvas = rotation.target();
-    let filter = Filter::for_viewing(canvas, to);
-    let scale = f64::from(canvas.height) / f64::from(to.height);
-    let reach = (filter.support() * scale.max(1.0)).ceil() + 1.0;
-    let step = ((BAND / scale) as u32).max(1);
+    let Bands { filter, scale, reach, step } = Bands::new(canvas, to);
     let mut placed = Vec::with_capacity(to.width as usize * to.height as usize * C);
     for first in (0..to.height).step_by(step as usize) {
         let end = (first + step).min(to.height);

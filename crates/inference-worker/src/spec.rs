@@ -1,6 +1,6 @@
 //! From a job on the wire to what the pixel code is told, and what it will cost.
 
-use imaging::{Header, OutputFormat, RenderOptions, rotated_size};
+use imaging::{Header, OutputFormat, RenderOptions};
 use proto::{
     ErrorCode, ServiceError,
     inference_v1::{ImageFormat, RenderSpec},
@@ -55,19 +55,27 @@ pub(crate) const BYTES_A_PIXEL: u64 = 16;
 /// compresses that as a picture of its own.
 pub(crate) const MOST_BYTES_A_PIXEL: u64 = 28;
 
+/// What a pixel of the rotated canvas costs while it is made smaller: itself
+/// and its share of the resizer's intermediate rows.
+const BYTES_A_CANVAS_PIXEL: u64 = 8;
+/// What a pixel of the photo costs at that time: premultiplied colour and alpha.
+const BYTES_A_TURNED_PIXEL: u64 = 4;
+
 /// What a job will need, from the file's own header: what the caller says of
 /// the size is never trusted. Memory goes with the largest picture on the way,
-/// be it the decoded, the rotated or the delivered one.
+/// be it the decoded or the delivered one; a rotated canvas that is not
+/// delivered as it is exists only in bands.
 pub(crate) fn cost(image: &[u8], options: &RenderOptions) -> Result<Cost, JobError> {
     let header: Header = imaging::probe(image)?;
     imaging::DecodeLimits::default().check(header.stored)?;
-    let delivered = options.output_size(header.oriented)?;
-    let rotated = rotated_size(header.oriented, options.angle, options.expand);
-    let pixels = [header.stored, rotated, delivered].map(|size| size.pixels());
-    let [decoded, rotated, delivered] = pixels;
-    let pixels = decoded.max(rotated).max(delivered);
+    let decoded = header.stored.pixels();
+    let delivered = options.output_size(header.oriented)?.pixels();
+    let canvas = options.canvas_pixels(header.oriented)?;
     let encoding = if is_transparent_webp(options) { MOST_BYTES_A_PIXEL } else { BYTES_A_PIXEL };
-    let working_bytes = (pixels * BYTES_A_PIXEL).max(delivered * encoding);
+    let turning = decoded * BYTES_A_TURNED_PIXEL + canvas * BYTES_A_CANVAS_PIXEL;
+    let working_bytes =
+        (decoded.max(delivered) * BYTES_A_PIXEL).max(turning).max(delivered * encoding);
+    let pixels = decoded.max(canvas).max(delivered);
     Ok(Cost { pixels, working_bytes, bytes: image.len() as u64 })
 }
 
@@ -121,12 +129,13 @@ mod tests {
     fn the_largest_picture_on_the_way_counts() {
         let format = OutputFormat::Png;
         let options = |angle, width| RenderOptions { angle, width, format, ..Default::default() };
-        let turned = rotated_size(Size::new(1250, 2500), 45.0, true).pixels();
+        let turned = imaging::rotated_size(Size::new(1250, 2500), 45.0, true).pixels();
         let rows = [
             (options(0.0, None), 1250 * 2500),
             (options(0.0, Some(100)), 1250 * 2500),
             (options(0.0, Some(4000)), 4000 * 8000),
-            (options(45.0, Some(100)), turned),
+            (options(45.0, None), turned),
+            (options(90.0, Some(100)), 1250 * 2500),
         ];
         for (options, pixels) in rows {
             let image = bmp_header(1250, 2500);
@@ -134,6 +143,15 @@ mod tests {
             let expected = Cost { pixels, working_bytes, bytes: 54 };
             assert_eq!(cost(&image, &options).expect("fits"), expected);
         }
+    }
+
+    #[test]
+    fn a_rotated_canvas_that_is_made_smaller_costs_its_bands_only() {
+        let image = bmp_header(10_000, 10_000);
+        let whole = RenderOptions { format: OutputFormat::Png, ..Default::default() };
+        let turned = RenderOptions { angle: 45.0, width: Some(500), ..whole };
+        let memory = |options| cost(&image, options).expect("fits").working_bytes;
+        assert_eq!(memory(&turned), memory(&whole));
     }
 
     #[test]

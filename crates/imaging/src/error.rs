@@ -46,8 +46,8 @@ pub enum ImagingError {
 }
 
 impl ImagingError {
-    pub(crate) fn damaged(format: InputFormat, reason: impl ToString) -> Self {
-        Self::Damaged { format, reason: reason.to_string() }
+    pub(crate) fn damaged(format: InputFormat, reason: impl Into<String>) -> Self {
+        Self::Damaged { format, reason: reason.into() }
     }
 
     pub(crate) fn internal(step: &str, cause: impl std::fmt::Display) -> Self {

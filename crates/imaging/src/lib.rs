@@ -18,6 +18,9 @@
 //! # }
 //! ```
 //!
+//! The largest picture, 10000 × 10000, peaks below 1 GB from decoding to encoding, whatever the
+//! formats and options: about ten bytes a pixel.
+//!
 //! For a mask, [`Cutout::from_matte`] takes the place of [`estimate_foreground`]: colours are not
 //! needed. Sizes can be computed and refused early with [`probe`] and [`RenderOptions::output_size`].
 

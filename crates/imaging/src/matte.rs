@@ -26,8 +26,8 @@ impl Matte {
             )));
         }
         for value in &mut values {
-            // `max` of NaN and 0 is 0.
-            *value = value.max(0.0).min(1.0);
+            // `max` of NaN and 0 is 0, where `clamp` would keep the NaN.
+            *value = 1.0_f32.min(value.max(0.0));
         }
         Ok(Self { values, width, height })
     }

@@ -133,6 +133,10 @@ impl<const C: usize> Sampler<'_, C> {
         let mut sum = [0.0; C];
         for (row, vertical) in down.iter().enumerate() {
             let taps = &self.pixels[(top + row) * self.width + left..][..4];
+            // Most of a cut-out is empty.
+            if taps == [[0; C]; 4] {
+                continue;
+            }
             for (tap, horizontal) in taps.iter().zip(across) {
                 let weight = vertical * horizontal;
                 for c in 0..C {

@@ -20,6 +20,7 @@ pub(super) fn decode(bytes: &[u8], size: Size) -> Result<Stored, String> {
     let header = jpeg_segments::read_header(bytes).ok_or("unreadable header")?;
     let end = jpeg_segments::end_of_image(bytes).ok_or("no end of image")?;
     if header.progressive {
+        // Here the decoder demands the marker, and scans that stop short are errors of their own.
         return decode_scans(bytes, size);
     }
     // The decoder takes an end marker as leave to invent all blocks that are missing before it.

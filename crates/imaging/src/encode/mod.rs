@@ -17,7 +17,7 @@ pub fn encode(rendered: Rendered) -> Result<Vec<u8>, ImagingError> {
     check_size(rendered.size(), format)?;
     match format {
         OutputFormat::Png => png::encode(&rendered.raster),
-        OutputFormat::Jpeg => plain::encode_jpeg(rendered.raster),
+        OutputFormat::Jpeg => plain::encode_jpeg(&rendered.raster),
         OutputFormat::WebP => webp::encode(rendered.raster),
         OutputFormat::Bmp => plain::encode_bmp(&rendered.raster),
     }

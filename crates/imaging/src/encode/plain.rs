@@ -11,8 +11,8 @@ use crate::render::Raster;
 /// JPEG quality: the usual "high", where blocks and ringing no longer show.
 const JPEG_QUALITY: u8 = 90;
 
-pub(super) fn encode_jpeg(raster: Raster) -> Result<Vec<u8>, ImagingError> {
-    let (pixels, size, channels) = parts(&raster);
+pub(super) fn encode_jpeg(raster: &Raster) -> Result<Vec<u8>, ImagingError> {
+    let (pixels, size, channels) = parts(raster);
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)
         .encode(pixels, size.width, size.height, layout(channels)?)

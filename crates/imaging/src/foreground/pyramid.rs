@@ -15,19 +15,31 @@ const SWEEPS: usize = 2;
 /// step, to the photo's own size, keeps no level and may be any factor.
 const LARGEST_LEVEL: usize = 1 << 21;
 
+/// Foreground in the first four lanes, background in the last: plain numbers, so that the memory of
+/// tiles nobody touches is never claimed.
+type Colours = [f32; 8];
+
+fn pair([a, b, c, d]: Colour, [e, f, g, h]: Colour) -> Colours {
+    [a, b, c, d, e, f, g, h]
+}
+
+fn halves(&[a, b, c, d, e, f, g, h]: &Colours) -> (Colour, Colour) {
+    ([a, b, c, d], [e, f, g, h])
+}
+
 /// Foreground and background colours of one level, row-major.
 pub(super) struct Level {
     width: usize,
     height: usize,
-    colours: Vec<(Colour, Colour)>,
+    colours: Vec<Colours>,
 }
 
 impl Level {
     fn empty(width: usize, height: usize) -> Self {
-        Self { width, height, colours: vec![([0.0; 4], [0.0; 4]); width * height] }
+        Self { width, height, colours: vec![[0.0; 8]; width * height] }
     }
 
-    fn row(&self, row: usize) -> &[(Colour, Colour)] {
+    fn row(&self, row: usize) -> &[Colours] {
         &self.colours[row * self.width..][..self.width]
     }
 }
@@ -154,8 +166,9 @@ impl Source<'_> {
                     ..=25 => 1,
                     _ => continue,
                 };
-                for c in 0..3 {
-                    sums[side][c] += f64::from(self.photo.as_raw()[at * 3 + c]);
+                let colour = &self.photo.as_raw()[at * 3..at * 3 + 3];
+                for (sum, &sample) in sums[side].iter_mut().zip(colour) {
+                    *sum += f64::from(sample);
                 }
                 sums[side][3] += 1.0;
             }
@@ -163,7 +176,7 @@ impl Source<'_> {
         let mean = |[r, g, b, count]: [f64; 4]| {
             [r, g, b, 0.0].map(|sum: f64| (sum / (count + 1e-5)) as f32)
         };
-        Level { width: 1, height: 1, colours: vec![(mean(sums[0]), mean(sums[1]))] }
+        Level { width: 1, height: 1, colours: vec![pair(mean(sums[0]), mean(sums[1]))] }
     }
 
     fn whole_level(&self, parent: &Level, w: usize, h: usize, window: &mut Window) -> Level {
@@ -221,7 +234,7 @@ impl Source<'_> {
                 let alpha = alphas[source as usize];
                 let [r, g, b] = colours[source as usize].map(f32::from);
                 let image = [r, g, b, f32::from(alpha) / 255.0];
-                let (fore, back) = inherited[parent as usize];
+                let (fore, back) = halves(&inherited[parent as usize]);
                 *pixel = Pixel {
                     image,
                     fore: if alpha == 255 { image } else { fore },
@@ -238,7 +251,7 @@ fn store(area: &Area, window: &Window, level: &mut Level) {
         let to = (area.top + row) * level.width + area.left;
         let solved = &window.pixels[from..from + area.width];
         for (colours, pixel) in level.colours[to..to + area.width].iter_mut().zip(solved) {
-            *colours = (pixel.fore, pixel.back);
+            *colours = pair(pixel.fore, pixel.back);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Coarse {
         let (width, height) = (matte.width() as usize, matte.height() as usize);
         let certain = |v: f32| ((v - CERTAINTY) / (1.0 - 2.0 * CERTAINTY)).clamp(0.0, 1.0);
         let values: Vec<f32> = matte.values().iter().map(|&v| certain(v)).collect();
-        let cells = classify(&values, width, height);
+        let cells = classify(&values, width);
         Self { width, height, values, cells }
     }
 
@@ -129,24 +129,36 @@ fn runs(cells: &[Cell]) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-/// A cell is decided when it and its eight neighbours are.
-fn classify(values: &[f32], width: usize, height: usize) -> Vec<Cell> {
-    let spread = |at: usize, end: usize| at.saturating_sub(1)..(at + 2).min(end);
-    let mut cells = Vec::with_capacity(values.len());
-    for y in 0..height {
-        for x in 0..width {
-            let all = |wanted: f32| {
-                spread(y, height)
-                    .all(|r| values[r * width..][spread(x, width)].iter().all(|&v| v == wanted))
-            };
-            cells.push(match values[y * width + x] {
-                0.0 if all(0.0) => Cell::Background,
-                1.0 if all(1.0) => Cell::Subject,
-                _ => Cell::Undecided,
-            });
+/// A cell is decided when it and its eight neighbours are, the same way.
+fn classify(values: &[f32], width: usize) -> Vec<Cell> {
+    const BACKGROUND: u8 = 1;
+    const SUBJECT: u8 = 2;
+    let own =
+        values.iter().map(|&v| (u8::from(v == 0.0) * BACKGROUND) | (u8::from(v == 1.0) * SUBJECT));
+    let mut signs: Vec<u8> = own.collect();
+    // Both passes leave in a sign only what all three in a row, then in a column, agree on.
+    for line in signs.chunks_exact_mut(width) {
+        let before = line.to_vec();
+        for (sign, left) in line.iter_mut().skip(1).zip(&before) {
+            *sign &= left;
+        }
+        for (sign, right) in line.iter_mut().zip(before.iter().skip(1)) {
+            *sign &= right;
         }
     }
-    cells
+    let lines = signs.clone();
+    for (sign, upper) in signs.iter_mut().skip(width).zip(&lines) {
+        *sign &= upper;
+    }
+    for (sign, lower) in signs.iter_mut().zip(lines.iter().skip(width)) {
+        *sign &= lower;
+    }
+    let cell = |sign| match sign {
+        BACKGROUND => Cell::Background,
+        SUBJECT => Cell::Subject,
+        _ => Cell::Undecided,
+    };
+    signs.into_iter().map(cell).collect()
 }
 
 /// Two neighbouring samples and the weight of the second.

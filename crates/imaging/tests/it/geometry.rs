@@ -87,7 +87,7 @@ fn a_fixed_canvas_keeps_its_size() {
 
 #[test]
 fn fits() {
-    let cases: &[((u32, u32), Option<u32>, Option<u32>, bool, (u32, u32))] = &[
+    let cases = [
         ((400, 300), None, None, false, (400, 300)),
         ((400, 300), Some(200), None, false, (200, 150)),
         ((400, 300), None, Some(150), false, (200, 150)),
@@ -104,7 +104,7 @@ fn fits() {
         ((9999, 10_000), Some(10_000), Some(10_000), false, (9999, 10_000)),
         ((1, 10_000), Some(10_000), None, false, (10_000, 100_000_000)),
     ];
-    for &((w, h), width, height, exact, (fw, fh)) in cases {
+    for ((w, h), width, height, exact, (fw, fh)) in cases {
         let fitted = fit_size(Size::new(w, h), width, height, exact);
         assert_eq!(fitted, Size::new(fw, fh), "{w}x{h} to {width:?} {height:?} {exact}");
     }

@@ -134,7 +134,7 @@ fn opened_corners_show_the_background() {
 #[test]
 fn backgrounds() {
     // Alpha of the cut-out, background, format, then colour and alpha of the result.
-    let cases: &[(u8, Option<[u8; 4]>, OutputFormat, [u8; 3], u8)] = &[
+    let cases = [
         (0, None, OutputFormat::Bmp, [255, 255, 255], 255),
         (255, None, OutputFormat::Bmp, [100, 100, 100], 255),
         (0, Some([1, 2, 3, 255]), OutputFormat::Bmp, [1, 2, 3], 255),
@@ -145,7 +145,7 @@ fn backgrounds() {
         (51, Some([200, 200, 200, 255]), OutputFormat::Png, [180, 180, 180], 255),
         (51, None, OutputFormat::Png, [100, 100, 100], 51),
     ];
-    for &(alpha, background, format, colour, left) in cases {
+    for (alpha, background, format, colour, left) in cases {
         let picture = cutout(
             RgbImage::from_pixel(3, 2, Rgb([100; 3])),
             GrayImage::from_pixel(3, 2, Luma([alpha])),

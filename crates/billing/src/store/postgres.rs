@@ -14,6 +14,12 @@ type Backend = PostgresStore;
 
 const BEGIN: &str = "BEGIN";
 
+/// Holding and giving back do not wait for the disk. A crash of the server may
+/// lose the last half second of them: a hold that is lost charges nobody, and a
+/// charge is not durable before its hold is. Said in the transaction itself, so
+/// that it holds behind a pooler too.
+const BEGIN_HOLD: &str = "BEGIN; SET LOCAL synchronous_commit TO off";
+
 /// Locks the rows that the statement reads.
 macro_rules! locking {
     ($($part:expr),+) => { concat!($($part),+, " FOR UPDATE") };
@@ -29,10 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     pool: PgPool,
-    /// For holding and giving back, which do not wait for the disk. A crash of
-    /// the server may lose the last half second of them: a hold that is lost
-    /// charges nobody, and a charge is not durable before its hold is.
-    quick: PgPool,
 }
 
 impl PostgresStore {
@@ -42,14 +44,8 @@ impl PostgresStore {
     /// Where the server does not answer or the schema cannot be changed.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = url.parse()?;
-        let quick = options.clone().options([("synchronous_commit", "off")]);
-        let pool = || {
-            PgPoolOptions::new().max_connections(connections.div_ceil(2)).acquire_timeout(PATIENCE)
-        };
-        let store = Self {
-            pool: pool().connect_with(options).await?,
-            quick: pool().connect_with(quick).await?,
-        };
+        let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+        let store = Self { pool: pool.connect_with(options).await? };
         sqlx::migrate!("migrations/postgres").run(&store.pool).await?;
         Ok(store)
     }
@@ -60,9 +56,5 @@ impl PostgresStore {
 
     fn writer(&self) -> &PgPool {
         &self.pool
-    }
-
-    fn holder(&self) -> &PgPool {
-        &self.quick
     }
 }

@@ -18,6 +18,7 @@ type Backend = SqliteStore;
 /// Taking the write lock at the start keeps a transaction from failing halfway
 /// because another process wrote after its first read.
 const BEGIN: &str = "BEGIN IMMEDIATE";
+const BEGIN_HOLD: &str = BEGIN;
 
 /// A transaction holds the only write lock there is.
 macro_rules! locking {
@@ -71,10 +72,6 @@ impl SqliteStore {
     }
 
     fn writer(&self) -> &SqlitePool {
-        &self.write
-    }
-
-    fn holder(&self) -> &SqlitePool {
         &self.write
     }
 }

@@ -14,7 +14,7 @@ mod subscriptions;
 use async_trait::async_trait;
 use sqlx::Transaction;
 
-use super::{BEGIN, Backend, Db};
+use super::{BEGIN, BEGIN_HOLD, Backend, Db};
 use crate::store::{Store, StoreError};
 
 type Result<T> = std::result::Result<T, StoreError>;
@@ -31,13 +31,22 @@ use account_columns;
 
 impl Backend {
     async fn begin(&self) -> Result<Transaction<'static, Db>> {
-        Ok(self.writer().begin_with(BEGIN).await?)
+        self.begin_with(BEGIN).await
     }
 
     /// For what may be lost in a crash of the database: holds, and giving them
     /// back.
     async fn begin_hold(&self) -> Result<Transaction<'static, Db>> {
-        Ok(self.holder().begin_with(BEGIN).await?)
+        self.begin_with(BEGIN_HOLD).await
+    }
+
+    /// Begins in a task of its own. A caller who leaves between the database's
+    /// beginning and sqlx's note of it would else give the connection back with
+    /// the transaction still open.
+    async fn begin_with(&self, statement: &'static str) -> Result<Transaction<'static, Db>> {
+        let pool = self.writer().clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await }).await;
+        Ok(begun.map_err(|_| sqlx::Error::WorkerCrashed)??)
     }
 }
 

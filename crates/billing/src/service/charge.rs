@@ -132,7 +132,11 @@ impl Inner {
             self.finish_anonymous(operation, false).await?;
         } else {
             let operation: OperationId = request.operation_id.parse()?;
-            self.store.release(&operation, self.clock.now()).await?;
+            if !self.store.release(&operation, self.clock.now()).await? {
+                // Whoever never heard the answer to an anonymous attempt does
+                // not know that it was one.
+                self.finish_anonymous(operation.as_str(), false).await?;
+            }
         }
         Ok(pb::ReleaseResponse {})
     }

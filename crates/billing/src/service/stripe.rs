@@ -58,37 +58,42 @@ impl Inner {
             .map_err(|error| refuse(&error))?;
         let event = Event::parse(&request.payload).map_err(|error| refuse(&error))?;
         if !self.store.event_is_known(&event.id).await? {
-            let event = self.look_up(event).await?;
-            let booked = self.store.apply_event(&event, &request.payload, &self.plans, now).await;
-            if let Booking::Applied(Some(account)) = booked? {
+            let event = self.look_up_pack(event).await?;
+            let event = Event { asked: self.stripe.is_none(), ..event };
+            let mut booked = self.book(&event, &request.payload).await?;
+            if booked == Booking::Ambiguous {
+                let event = self.look_up_subscription(event).await?;
+                booked = self.book(&event, &request.payload).await?;
+            }
+            if let Booking::Applied(Some(account)) = booked {
                 self.follow_account(account).await;
             }
         }
         Ok(pb::ApplyStripeEventResponse {})
     }
 
-    /// Asks Stripe what an event alone does not tell: which of two events of
-    /// the same second is the later one, and what a checkout that we did not
-    /// open was for.
-    async fn look_up(&self, mut event: Event) -> Answer<Event> {
-        let Some(stripe) = &self.stripe else { return Ok(event) };
-        match &mut event.effect {
-            Effect::Subscription(told) => {
-                let known = self.store.subscription_told_at(&told.id).await?;
-                if known == Some(event.created) {
-                    *told = stripe.subscription(&told.id).await?;
-                }
-            }
-            Effect::Checkout(checkout) => {
-                if let Some(payment) =
-                    checkout.payment.as_mut().filter(|payment| payment.pack.is_none())
-                {
-                    let price = stripe.checkout_price(&checkout.id).await?;
-                    let pack = price.and_then(|price| self.plans.pack_of_price(&price));
-                    payment.pack = pack.map(|pack| pack.name.clone());
-                }
-            }
-            Effect::Invoice(_) | Effect::Refund(_) | Effect::Nothing => {}
+    async fn book(&self, event: &Event, payload: &[u8]) -> Answer<Booking> {
+        Ok(self.store.apply_event(event, payload, &self.plans, self.clock.now()).await?)
+    }
+
+    /// Asks Stripe which of two events of the same second is the later one.
+    async fn look_up_subscription(&self, mut event: Event) -> Answer<Event> {
+        if let (Some(stripe), Effect::Subscription(told)) = (&self.stripe, &mut event.effect) {
+            *told = stripe.subscription(&told.id).await?;
+        }
+        event.asked = true;
+        Ok(event)
+    }
+
+    /// Asks Stripe what a checkout that we did not open was for.
+    async fn look_up_pack(&self, mut event: Event) -> Answer<Event> {
+        if let (Some(stripe), Effect::Checkout(checkout)) = (&self.stripe, &mut event.effect)
+            && let Some(payment) =
+                checkout.payment.as_mut().filter(|payment| payment.pack.is_none())
+        {
+            let price = stripe.checkout_price(&checkout.id).await?;
+            let pack = price.and_then(|price| self.plans.pack_of_price(&price));
+            payment.pack = pack.map(|pack| pack.name.clone());
         }
         Ok(event)
     }

@@ -15,4 +15,7 @@ pub enum StoreError {
     /// There is no such account.
     #[error("no such account")]
     UnknownAccount,
+    /// A pack was paid that the plans file does not have.
+    #[error("no such pack")]
+    UnknownPack,
 }

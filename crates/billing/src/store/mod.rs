@@ -56,7 +56,8 @@ pub trait Accounts: Send + Sync {
     /// what was opened under the old one ends.
     async fn verify_email(&self, token: Digest, now: Moment) -> Result<EmailTokenUse>;
     /// Uses a reset link, once: sets the password, verifies the address, ends
-    /// all sessions.
+    /// all sessions; the keys too, where the address had a password without
+    /// being verified.
     async fn reset_password(&self, token: Digest, hash: &str, now: Moment)
     -> Result<EmailTokenUse>;
     /// Opens a session.
@@ -98,8 +99,9 @@ pub trait Ledger: Send + Sync {
     async fn reserve(&self, hold: &Hold, plans: &Plans) -> Result<Reserved>;
     /// Charges a reservation, at most once.
     async fn commit(&self, operation: &OperationId, now: Moment) -> Result<Committed>;
-    /// Gives a reservation back; nothing where it is resolved already.
-    async fn release(&self, operation: &OperationId, now: Moment) -> Result<()>;
+    /// Gives a reservation back; nothing where it is resolved already. `false`
+    /// where there is no such operation.
+    async fn release(&self, operation: &OperationId, now: Moment) -> Result<bool>;
     /// Reservations older than a moment.
     async fn stale(&self, before: Moment, limit: i64) -> Result<Vec<OperationId>>;
     /// An account with its sums, added up from the ledger's rows and taken at
@@ -121,6 +123,9 @@ pub enum Booking {
     Applied(Option<AccountId>),
     /// Booked before.
     Known,
+    /// Not booked: it is of the same second as the event that the subscription
+    /// follows, so only Stripe can tell which is the later one.
+    Ambiguous,
 }
 
 /// What Stripe told.
@@ -136,8 +141,6 @@ pub trait StripeBook: Send + Sync {
     ) -> Result<Booking>;
     /// Whether an event is booked.
     async fn event_is_known(&self, id: &str) -> Result<bool>;
-    /// When the newest event that a subscription follows was made.
-    async fn subscription_told_at(&self, id: &str) -> Result<Option<i64>>;
     /// Stripe's customer of an account.
     async fn customer_of(&self, account: AccountId) -> Result<Option<String>>;
     /// Whether an account has a live subscription.

@@ -24,6 +24,8 @@ pub struct Event {
     pub created: i64,
     /// What it means.
     pub effect: Effect,
+    /// Whether Stripe was asked for a subscription as it is now, or cannot be.
+    pub asked: bool,
 }
 
 /// What an event means.
@@ -120,6 +122,7 @@ impl Event {
             created: number(&json, "created")?,
             effect: effect(&kind, &json["data"]["object"])?,
             kind,
+            asked: false,
         })
     }
 }
@@ -132,7 +135,7 @@ impl Subscription {
     pub fn parse(object: &Value) -> Result<Self> {
         let item = &object["items"]["data"][0];
         let price = item["price"]["id"].as_str().or_else(|| object["plan"]["id"].as_str());
-        Ok(Self {
+        let mut subscription = Self {
             id: text(object, "id")?,
             customer: id_of(&object["customer"]).ok_or_else(|| missing("customer"))?,
             status: text(object, "status")?,
@@ -140,9 +143,12 @@ impl Subscription {
             period: period(item)
                 .or_else(|| period(object))
                 .ok_or_else(|| missing("current_period_start"))?,
-            closes: object["cancel_at_period_end"].as_bool().unwrap_or(false)
-                || object["cancel_at"].is_i64(),
-        })
+            closes: object["cancel_at_period_end"].as_bool().unwrap_or(false),
+        };
+        // A date beyond this period ends a later one.
+        let ends_at = object["cancel_at"].as_i64();
+        subscription.closes |= ends_at.is_some_and(|at| at <= subscription.period.1);
+        Ok(subscription)
     }
 }
 
@@ -272,6 +278,22 @@ mod tests {
             let Effect::Subscription(subscription) = effect else { panic!("{effect:?}") };
             assert_eq!((subscription.period, subscription.customer.as_str()), ((10, 20), "cus_1"));
             assert_eq!((subscription.price.as_str(), subscription.closes), ("price_1", false));
+        }
+    }
+
+    #[test]
+    fn a_subscription_closes_with_the_period_that_its_end_lies_in() {
+        for (at_end, cancel_at, closes) in [
+            (true, json!(null), true),
+            (false, json!(20), true),
+            (false, json!(21), false),
+            (false, json!(null), false),
+        ] {
+            let object = json!({"id": "sub_1", "customer": "cus_1", "status": "active",
+                "cancel_at_period_end": at_end, "cancel_at": cancel_at, "items": {"data":
+                [{"price": {"id": "price_1"}, "current_period_start": 10, "current_period_end": 20}]}});
+            let read = Subscription::parse(&object).expect("readable");
+            assert_eq!(read.closes, closes, "{object}");
         }
     }
 

@@ -17,6 +17,7 @@ on_both! {
     one_account_has_one_rate_for_all_its_keys
     an_address_has_a_rate
     an_anonymous_address_has_a_day
+    an_anonymous_attempt_is_given_back_unheard
 }
 
 fn anonymous(address: &str) -> pb::ReserveRequest {
@@ -144,4 +145,17 @@ async fn an_anonymous_address_has_a_day(bed: Bed) {
     bed.reserve(anonymous("203.0.113.1")).await.expect_err("and one only");
     bed.clock.advance(Duration::from_secs(86_400));
     bed.reserve(anonymous("203.0.113.1")).await.expect("a new day");
+}
+
+/// Whoever never heard the answer gives back by the id that they asked with.
+async fn an_anonymous_attempt_is_given_back_unheard(bed: Bed) {
+    let bed = bed.set(&[("billing.limits.anonymous_per_day", 1)]).await;
+    for _ in 0..2 {
+        let request = anonymous("203.0.113.1");
+        bed.reserve(request.clone()).await.expect("in the day");
+        bed.reserve(anonymous("203.0.113.1")).await.expect_err("the day is over");
+        for _ in 0..2 {
+            bed.release(&request.operation_id).await;
+        }
+    }
 }

@@ -22,6 +22,9 @@ on_both! {
     only_what_stripe_signed_is_heard
     usage_follows_the_window_of_stripe
     a_checkout_that_names_no_pack_is_looked_up
+    a_checkout_that_names_no_account_is_its_customers
+    a_pack_that_is_not_on_offer_is_not_booked
+    events_of_one_second_may_come_at_once
 }
 
 async fn with_stripe(bed: Bed) -> (Bed, StripeStandIn) {
@@ -331,4 +334,51 @@ async fn a_checkout_that_names_no_pack_is_looked_up(bed: Bed) {
     stripe.buy(customer.id, None, "price_of_something_else", 1000);
     deliver_all(&bed, &stripe).await;
     assert_eq!(bed.usage(&customer).await.prepaid_credits, 100);
+}
+
+async fn a_checkout_that_names_no_account_is_its_customers(bed: Bed) {
+    let (bed, stripe) = with_stripe(bed).await;
+    let customer = bed.customer("Free", 0).await;
+    let of_stripe = unique("cus");
+    stripe.subscribe(customer.id, &of_stripe, "price_starter", Api::Of2025);
+    deliver_all(&bed, &stripe).await;
+    stripe.buy(customer.id, Some("Pack-100"), "price_pack_100", 1000);
+    let body = stripe.events().pop().expect("one");
+    let mut event: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    let checkout = &mut event["data"]["object"];
+    checkout["client_reference_id"].take();
+    checkout["customer"] = of_stripe.into();
+    deliver(&bed, event.to_string().as_bytes()).await.expect("applied");
+    assert_eq!(bed.usage(&customer).await.prepaid_credits, 100);
+}
+
+async fn a_pack_that_is_not_on_offer_is_not_booked(bed: Bed) {
+    let (bed, stripe) = with_stripe(bed).await;
+    let customer = bed.customer("Free", 0).await;
+    stripe.buy(customer.id, Some("Pack-of-yore"), "price_of_yore", 1000);
+    let body = stripe.events().pop().expect("one");
+    for _ in 0..2 {
+        assert_eq!(deliver(&bed, &body).await, Err(ErrorCode::Internal), "Stripe tells it again");
+    }
+    assert_eq!(bed.usage(&customer).await.prepaid_credits, 0);
+}
+
+async fn events_of_one_second_may_come_at_once(bed: Bed) {
+    let (bed, stripe) = with_stripe(bed).await;
+    for round in 0..10 {
+        let customer = bed.customer("Free", 0).await;
+        let id = stripe.subscribe(customer.id, &unique("cus"), "price_starter", Api::Of2025);
+        deliver_all(&bed, &stripe).await;
+        let before = stripe.events().len();
+        bed.clock.advance(Duration::from_secs(1));
+        stripe.change_price(&id, "price_starter");
+        stripe.change_price(&id, "price_premium");
+        let mut events = stripe.events().split_off(before);
+        if round % 2 == 0 {
+            events.reverse();
+        }
+        let (first, second) = tokio::join!(deliver(&bed, &events[0]), deliver(&bed, &events[1]));
+        assert_eq!((first, second), (Ok(()), Ok(())));
+        assert_eq!(bed.usage(&customer).await.membership, "Premium");
+    }
 }

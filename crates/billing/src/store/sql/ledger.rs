@@ -79,19 +79,19 @@ impl Ledger for Backend {
         Ok(Committed::Charged(row.charge().total(), Box::new(change)))
     }
 
-    async fn release(&self, operation: &OperationId, now: Moment) -> Result<()> {
+    async fn release(&self, operation: &OperationId, now: Moment) -> Result<bool> {
         let mut tx = self.begin_hold().await?;
         if !lock_account_of(&mut tx, operation).await? {
-            return Ok(());
+            return Ok(false);
         }
         let Some(row) = holds::resolve(&mut tx, operation, "released", now).await? else {
-            return Ok(());
+            return Ok(true);
         };
         if row.charge() != Charge::NONE && !holds::hand_over(&mut tx, &row).await? {
             move_hold(&mut tx, row.account_id, row.window(), row.charge(), -1).await?;
         }
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     async fn stale(&self, before: Moment, limit: i64) -> Result<Vec<OperationId>> {

@@ -8,6 +8,7 @@ use crate::{
     clock::Moment,
     identity::AccountId,
     plans::{Pack, Plans},
+    store::StoreError,
     stripe::{Checkout, Payment, Refund},
 };
 
@@ -37,14 +38,15 @@ pub(super) async fn book_payment(
     plans: &Plans,
     now: Moment,
 ) -> Result<()> {
-    let Some(pack) = payment.pack.as_deref().and_then(|name| plans.pack(name)) else {
-        tracing::error!(
-            session = checkout.id,
-            pack = payment.pack,
-            "a paid checkout is for no pack of ours"
-        );
+    let Some(name) = payment.pack.as_deref() else {
+        tracing::error!(session = checkout.id, "a paid checkout is for no pack of ours");
         return Ok(());
     };
+    // Not booked, so that Stripe tells it again until the plans file has it.
+    let pack = plans.pack(name).ok_or_else(|| {
+        tracing::error!(session = checkout.id, pack = name, "a pack was paid that is not on offer");
+        StoreError::UnknownPack
+    })?;
     let grant = format!("stripe:{}", checkout.id);
     if !insert_grant(tx, &grant, account, pack, now).await? {
         return Ok(());

@@ -43,6 +43,10 @@ impl StripeBook for Backend {
         let changed = match &event.effect {
             Effect::Checkout(checkout) => book_checkout(&mut tx, checkout, plans, now).await?,
             Effect::Subscription(told) => {
+                if !event.asked && subscriptions::is_ambiguous(&mut tx, told, event.created).await?
+                {
+                    return Ok(Booking::Ambiguous);
+                }
                 subscriptions::book_subscription(&mut tx, told, event.created, plans).await?
             }
             Effect::Invoice(invoice) => {
@@ -62,14 +66,6 @@ impl StripeBook for Backend {
                 .fetch_optional(self.reader())
                 .await?;
         Ok(known.is_some())
-    }
-
-    async fn subscription_told_at(&self, id: &str) -> Result<Option<i64>> {
-        let told = sqlx::query_scalar("SELECT told_at FROM stripe_subscriptions WHERE id = $1")
-            .bind(id)
-            .fetch_optional(self.reader())
-            .await?;
-        Ok(told)
     }
 
     async fn customer_of(&self, account: AccountId) -> Result<Option<String>> {
@@ -112,11 +108,16 @@ async fn book_checkout(
     plans: &Plans,
     now: Moment,
 ) -> Result<Option<AccountId>> {
-    let Some(named) = checkout.account else { return Ok(None) };
-    let mut account = named;
-    if let Some(customer) = &checkout.customer {
-        account = tie(tx, customer, named).await?;
-    }
+    let account = match &checkout.customer {
+        Some(customer) => tie(tx, customer, checkout.account).await?,
+        None => checkout.account,
+    };
+    let Some(account) = account else {
+        if checkout.payment.is_some() {
+            tracing::error!(session = checkout.id, "a paid checkout is for no account of ours");
+        }
+        return Ok(None);
+    };
     if lock_account(tx, account).await?.is_none() {
         tracing::error!(%account, session = checkout.id, "a checkout names an account that does not exist");
         return Ok(None);
@@ -128,11 +129,11 @@ async fn book_checkout(
     Ok(Some(account))
 }
 
-/// Ties a customer to an account, once and for all.
-async fn tie(tx: &mut Tx, customer: &str, account: AccountId) -> Result<AccountId> {
-    if let Some(tied) = lock_customer(tx, customer).await? {
-        return Ok(tied);
-    }
+/// Ties a customer to an account, once and for all; the account, where there is
+/// one.
+async fn tie(tx: &mut Tx, customer: &str, account: Option<AccountId>) -> Result<Option<AccountId>> {
+    let tied = lock_customer(tx, customer).await?;
+    let (None, Some(account)) = (tied, account) else { return Ok(tied) };
     sqlx::query(
         "UPDATE stripe_customers SET account_id = $2 \
          WHERE id = $1 AND EXISTS (SELECT 1 FROM accounts WHERE accounts.id = $2)",
@@ -141,5 +142,5 @@ async fn tie(tx: &mut Tx, customer: &str, account: AccountId) -> Result<AccountI
     .bind(account.to_string())
     .execute(&mut **tx)
     .await?;
-    Ok(account)
+    Ok(Some(account))
 }

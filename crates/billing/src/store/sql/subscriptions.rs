@@ -60,6 +60,13 @@ async fn put_subscription(tx: &mut Tx, id: &str, row: &SubscriptionRow) -> Resul
     Ok(())
 }
 
+/// Locks the customer, and tells whether what is known of the subscription is of
+/// the same second.
+pub(super) async fn is_ambiguous(tx: &mut Tx, told: &Subscription, created: i64) -> Result<bool> {
+    lock_customer(tx, &told.customer).await?;
+    Ok(find_subscription(tx, &told.id).await?.is_some_and(|row| row.told_at == created))
+}
+
 /// Takes a subscription's own word, unless something later has spoken.
 pub(super) async fn book_subscription(
     tx: &mut Tx,

@@ -156,13 +156,15 @@ impl BillingService {
                 self.create_account(&order).await?
             }
         };
-        // A start that was killed between the account and the key is repeated.
+        // A start that was killed before the key was good is repeated; the key is
+        // good only once it stands in the file.
         if !self.store().keys(owner).await?.is_empty() {
             return Ok(None);
         }
-        let (key, _) = self.issue_key(owner, "first start").await?;
+        let key = ApiKey::generate();
         write_private(key_file, key.expose())
             .map_err(|source| AdminError::File { path: key_file.display().to_string(), source })?;
+        self.keep_key(&key, owner, "first start").await?;
         Ok(Some(key))
     }
 

@@ -44,7 +44,9 @@ impl Inner {
         let new = NewAccount {
             id: AccountId::generate(),
             email: email.clone(),
-            password_hash: Some(hash.clone()),
+            // Nobody signs in before the address is verified: else a stranger's
+            // password would tell a new address from a known one.
+            password_hash: None,
             verified: false,
             plan: self.plans.default_plan().name.clone(),
             now: self.clock.now(),

@@ -1,8 +1,8 @@
 //! API keys in the profile, and the note of when each was last used.
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use proto::{ErrorCode, ServiceError, billing_v1 as pb};
@@ -20,17 +20,30 @@ const LONGEST_NAME: usize = 100;
 const MOST_KEYS: usize = 100;
 
 /// When keys were used, until it is written. A key is used far more often than
-/// anybody looks at when.
+/// anybody looks at when. In the keys' order, for processes that write the same
+/// keys in different orders wait for each other for ever.
 #[derive(Debug, Default)]
-pub(super) struct UsedKeys(Mutex<HashMap<KeyId, i64>>);
+pub(super) struct UsedKeys(Mutex<BTreeMap<KeyId, i64>>);
 
 impl UsedKeys {
     pub(super) fn note(&self, key: KeyId, now: Moment) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, now.seconds());
+        self.lock().insert(key, now.seconds());
     }
 
     fn take(&self) -> Vec<(KeyId, i64)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+        std::mem::take(&mut *self.lock()).into_iter().collect()
+    }
+
+    /// Takes back what could not be written, unless it is known better by now.
+    fn put_back(&self, used: Vec<(KeyId, i64)>) {
+        let mut notes = self.lock();
+        for (key, at) in used {
+            notes.entry(key).or_insert(at);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<KeyId, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -40,7 +53,9 @@ impl Inner {
         request: pb::ListKeysRequest,
     ) -> Answer<pb::ListKeysResponse> {
         let account = self.session_account(&request.session_token).await?;
-        self.write_used_keys().await?;
+        if let Err(error) = self.write_used_keys().await {
+            tracing::warn!(%error, "keys are listed without their last use");
+        }
         let keys = self.store.keys(account.id).await?;
         Ok(pb::ListKeysResponse { keys: keys.into_iter().map(key_info).collect() })
     }
@@ -75,6 +90,17 @@ impl Inner {
         name: &str,
     ) -> Answer<(ApiKey, KeyRecord)> {
         let key = ApiKey::generate();
+        let record = self.keep_key(&key, account, name).await?;
+        Ok((key, record))
+    }
+
+    /// Makes a key that was drawn before good for an account.
+    pub(super) async fn keep_key(
+        &self,
+        key: &ApiKey,
+        account: AccountId,
+        name: &str,
+    ) -> Answer<KeyRecord> {
         let new = NewKey {
             id: KeyId::generate(),
             account,
@@ -84,19 +110,25 @@ impl Inner {
             now: self.clock.now(),
         };
         self.store.create_key(&new).await?;
-        let record = KeyRecord {
+        Ok(KeyRecord {
             id: new.id,
             name: new.name,
             prefix: new.prefix,
             created_at: new.now.seconds(),
             last_used_at: None,
-        };
-        Ok((key, record))
+        })
     }
 
     pub(super) async fn write_used_keys(&self) -> Answer<()> {
         let used = self.used_keys.take();
-        if used.is_empty() { Ok(()) } else { Ok(self.store.touch_keys(&used).await?) }
+        if used.is_empty() {
+            return Ok(());
+        }
+        let written = self.store.touch_keys(&used).await;
+        if written.is_err() {
+            self.used_keys.put_back(used);
+        }
+        Ok(written?)
     }
 }
 

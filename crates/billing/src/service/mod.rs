@@ -117,6 +117,16 @@ impl BillingService {
         self.0.issue_key(account, name).await
     }
 
+    /// Makes a key that was drawn before good for an account.
+    pub(crate) async fn keep_key(
+        &self,
+        key: &ApiKey,
+        account: AccountId,
+        name: &str,
+    ) -> Answer<KeyRecord> {
+        self.0.keep_key(key, account, name).await
+    }
+
     /// Tells the counters that an account has changed.
     pub(crate) async fn refresh(&self, account: AccountId) {
         self.0.follow_account(account).await;

@@ -6,6 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use billing::{
+    identity::{AccountId, EmailAddress},
+    store::NewAccount,
+};
 use proto::{
     Billing as _, ErrorCode,
     billing_v1::{self as pb, caller::Credential},
@@ -16,13 +20,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::support::{Bed, eventually, on_both, unique};
+use crate::support::{Bed, Customer, eventually, on_both, unique};
 
 on_both! {
     from_registering_to_leaving
     a_reset_ends_all_sessions
     registering_a_known_address_looks_like_any_other
     whoever_registers_a_foreign_address_first_gets_nothing
+    a_reset_ends_what_was_opened_before_the_address_was_proven
     attempts_are_bounded_for_any_address
     links_expire_and_work_once
     keys_are_their_owners
@@ -95,9 +100,10 @@ async fn from_registering_to_leaving(bed: Bed) {
     let registered = register(&bed, &email, PASSWORD).await;
     let email = email.to_lowercase();
     assert_eq!(registered.email, email);
+    // Before that, nothing tells it from an address that was known already.
+    assert_eq!(login(&bed, &email, PASSWORD).await, Err(ErrorCode::InvalidCredentials));
+    verify(&bed, &token(&bed, &email, 1).await).await.expect("verified");
     let session = login(&bed, &email, PASSWORD).await.expect("signed in");
-    let mine = account(&bed, &session).await.expect("mine");
-    assert_eq!((mine.id.as_str(), mine.email_verified), (registered.id.as_str(), false));
     let reserve = pb::ReserveRequest {
         caller: Some(pb::Caller {
             credential: Some(Credential::SessionToken(session.clone())),
@@ -107,15 +113,10 @@ async fn from_registering_to_leaving(bed: Bed) {
         credits: 1,
         ..Default::default()
     };
-    assert_eq!(
-        bed.reserve(reserve.clone()).await.expect_err("not yet").code,
-        ErrorCode::EmailNotVerified
-    );
-    verify(&bed, &token(&bed, &email, 1).await).await.expect("verified");
-    let reserved = bed.reserve(reserve).await.expect("now");
+    let reserved = bed.reserve(reserve).await.expect("verified");
     assert_eq!(bed.commit(&reserved.operation_id).await, 1);
     let mine = account(&bed, &session).await.expect("mine");
-    assert!(mine.email_verified);
+    assert_eq!((mine.id.as_str(), mine.email_verified), (registered.id.as_str(), true));
     assert_eq!(
         (mine.membership.as_str(), mine.credits, mine.remaining_included_credits),
         ("Free", 5, 4)
@@ -130,7 +131,7 @@ async fn from_registering_to_leaving(bed: Bed) {
 async fn a_reset_ends_all_sessions(bed: Bed) {
     let email = format!("{}@example.org", unique("ann"));
     register(&bed, &email, PASSWORD).await;
-    token(&bed, &email, 1).await;
+    verify(&bed, &token(&bed, &email, 1).await).await.expect("verified");
     let session = login(&bed, &email, PASSWORD).await.expect("signed in");
     ask_reset(&bed, &email).await;
     let link = token(&bed, &email, 2).await;
@@ -163,21 +164,39 @@ async fn whoever_registers_a_foreign_address_first_gets_nothing(bed: Bed) {
     let email = format!("{}@example.org", unique("ann"));
     register(&bed, &email, "the stranger's").await;
     token(&bed, &email, 1).await;
-    let stranger = login(&bed, &email, "the stranger's").await.expect("signed in");
-    let key = pb::CreateKeyRequest { session_token: stranger.clone(), name: "mine".into() };
-    let key = bed.service.create_key(key).await.expect("a key").key;
+    assert_eq!(login(&bed, &email, "the stranger's").await, Err(ErrorCode::InvalidCredentials));
     register(&bed, &email, PASSWORD).await;
     verify(&bed, &token(&bed, &email, 2).await).await.expect("verified");
-    assert_eq!(account(&bed, &stranger).await.expect_err("ended"), ErrorCode::InvalidSession);
     assert_eq!(login(&bed, &email, "the stranger's").await, Err(ErrorCode::InvalidCredentials));
     login(&bed, &email, PASSWORD).await.expect("the owner's password");
     let stale = verify(&bed, &token(&bed, &email, 1).await).await;
     assert_eq!(stale, Err(ErrorCode::InvalidArgument), "the stranger's link is dead");
-    let caller = pb::Caller { credential: Some(Credential::ApiKey(key)), address: address() };
-    let usage = pb::ListBillingCyclesRequest { caller: Some(caller) };
-    let refused =
-        bed.service.list_billing_cycles(usage).await.expect_err("the stranger's key is dead");
-    assert_eq!(refused.code, ErrorCode::InvalidApiKey);
+}
+
+/// Somebody may have set a password, and made keys under it, without ever
+/// proving that the address is theirs. Keys that the operator made stay.
+async fn a_reset_ends_what_was_opened_before_the_address_was_proven(bed: Bed) {
+    for (password_hash, alive) in [(Some("the stranger's".to_owned()), false), (None, true)] {
+        let email = format!("{}@example.org", unique("ann"));
+        let address: EmailAddress = email.parse().expect("an address");
+        let new = NewAccount {
+            id: AccountId::generate(),
+            email: address.clone(),
+            password_hash,
+            verified: false,
+            plan: "Free".into(),
+            now: bed.clock.now(),
+        };
+        assert!(bed.service.store().create_account(&new).await.expect("up"));
+        let key = bed.service.create_key_for(&address, "early").await.expect("a key");
+        ask_reset(&bed, &email).await;
+        confirm(&bed, &token(&bed, &email, 1).await, PASSWORD).await.expect("set");
+        login(&bed, &email, PASSWORD).await.expect("the owner's password");
+        let customer = Customer { id: new.id, email, key };
+        let refused = bed.reserve(customer.reserve(&unique("op"))).await.err();
+        let expected = (!alive).then_some(ErrorCode::InvalidApiKey);
+        assert_eq!(refused.map(|refused| refused.code), expected);
+    }
 }
 
 async fn attempts_are_bounded_for_any_address(bed: Bed) {
@@ -222,8 +241,10 @@ async fn links_expire_and_work_once(bed: Bed) {
 async fn keys_are_their_owners(bed: Bed) {
     let (mine, other) =
         (format!("{}@example.org", unique("ann")), format!("{}@example.org", unique("bob")));
-    register(&bed, &mine, PASSWORD).await;
-    register(&bed, &other, PASSWORD).await;
+    for email in [&mine, &other] {
+        register(&bed, email, PASSWORD).await;
+        verify(&bed, &token(&bed, email, 1).await).await.expect("verified");
+    }
     let session_token = login(&bed, &mine, PASSWORD).await.expect("signed in");
     let stranger = login(&bed, &other, PASSWORD).await.expect("signed in");
     let create = |name: &str| pb::CreateKeyRequest {
@@ -247,7 +268,6 @@ async fn keys_are_their_owners(bed: Bed) {
     };
     assert_eq!(list(&session_token).await, std::slice::from_ref(&info));
     assert_eq!(list(&stranger).await, []);
-    verify(&bed, &token(&bed, &mine, 1).await).await.expect("verified");
     let caller = pb::Caller {
         credential: Some(Credential::ApiKey(created.key.clone())),
         address: address(),
@@ -277,7 +297,9 @@ async fn keys_are_their_owners(bed: Bed) {
 async fn no_secret_is_stored_in_clear(bed: Bed) {
     let email = format!("{}@example.org", unique("ann"));
     register(&bed, &email, PASSWORD).await;
-    let link = token(&bed, &email, 1).await;
+    verify(&bed, &token(&bed, &email, 1).await).await.expect("verified");
+    ask_reset(&bed, &email).await;
+    let link = token(&bed, &email, 2).await;
     let session = login(&bed, &email, PASSWORD).await.expect("signed in");
     let key = pb::CreateKeyRequest { session_token: session.clone(), name: "k".into() };
     let key = bed.service.create_key(key).await.expect("a key").key;
@@ -306,6 +328,9 @@ fn mode(path: &Path) -> u32 {
 
 async fn the_owner_is_made_once(bed: Bed) {
     let file = bed.folder.path().join("dev-api-key");
+    // A key that could not be left anywhere was never good, and is made anew.
+    let nowhere = bed.folder.path().join("nowhere/dev-api-key");
+    bed.service.ensure_owner(&nowhere).await.expect_err("no such folder");
     let key = bed.service.ensure_owner(&file).await.expect("made").expect("shown once");
     assert_eq!(std::fs::read_to_string(&file).expect("left there").trim(), key.expose());
     assert_eq!(mode(&file), 0o600);

@@ -140,8 +140,8 @@ impl Accounts for Backend {
         .bind(used.password_hash.as_deref())
         .execute(&mut *tx)
         .await?;
-        if used.password_hash.is_some() && used.password_hash != before {
-            // Somebody else may have registered the address first.
+        if before.is_some() && used.password_hash.is_some() && used.password_hash != before {
+            // The password may have been somebody else's.
             end_access(&mut tx, &account, now).await?;
         }
         // A link of an earlier registration must not set its password later.
@@ -165,6 +165,16 @@ impl Accounts for Backend {
             return Ok(EmailTokenUse::Invalid);
         };
         let account = used.account_id.to_string();
+        let claimed: bool = sqlx::query_scalar(
+            "SELECT verified_at IS NULL AND password_hash IS NOT NULL FROM accounts WHERE id = $1",
+        )
+        .bind(&account)
+        .fetch_one(&mut *tx)
+        .await?;
+        if claimed {
+            // The password, and keys made under it, may have been somebody else's.
+            end_access(&mut tx, &account, now).await?;
+        }
         sqlx::query(
             "UPDATE accounts SET verified_at = COALESCE(verified_at, $2), password_hash = $3 WHERE id = $1",
         )

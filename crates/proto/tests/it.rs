@@ -107,7 +107,10 @@ async fn errors_survive() {
     };
     for handle in both(refuse).await {
         let error = handle.run(job(), drop).await.expect_err("refused");
-        assert_eq!((error.code, error.retry_after), (ErrorCode::Busy, Some(Duration::from_secs(3))));
+        assert_eq!(
+            (error.code, error.retry_after),
+            (ErrorCode::Busy, Some(Duration::from_secs(3)))
+        );
     }
     for handle in both(fail_late).await {
         let error = handle.run(job(), drop).await.expect_err("failed");

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use proto::{
 use runtime::config::Layers;
 
 const SETTLED: usize = 200;
+const SETTLING: Duration = Duration::from_secs(3);
 
 fn main() -> Result<(), Box<dyn Error>> {
     memory::return_freed_memory();
@@ -45,8 +47,10 @@ async fn soak(jobs: usize, clients: usize) -> Result<(), Box<dyn Error>> {
     for task in tasks {
         task.await?;
     }
+    say(&format!("after {jobs}: {} MB", resident_mb()));
+    tokio::time::sleep(SETTLING).await;
     let usage = memory::usage()?;
-    say(&format!("after {jobs}: {} MB, peak {} MB", usage.resident >> 20, usage.peak >> 20));
+    say(&format!("a moment later: {} MB, peak {} MB", usage.resident >> 20, usage.peak >> 20));
     Ok(())
 }
 

@@ -2,12 +2,16 @@
 //!
 //! Pictures are few and huge. The C library's allocator learns from that to keep
 //! blocks of up to 32 MB for itself, in one arena a thread; told not to, it maps
-//! each of them on its own and returns it when it is freed.
+//! each of them on its own and returns it when it is freed. A network's tensors
+//! stay below the limit: mapping them anew in every run would cost more than
+//! some of its layers.
 
 use std::{fs, io};
 
 /// Blocks from this size on are mapped on their own.
-const MAPPED_FROM: libc::c_int = 256 << 10;
+const MAPPED_FROM: libc::c_int = 1280 << 10;
+/// What the heap may keep at its end.
+const KEPT: libc::c_int = 8 << 20;
 /// Small blocks are few; two arenas are enough and waste less than one a thread.
 const ARENAS: libc::c_int = 2;
 
@@ -19,8 +23,18 @@ pub fn return_freed_memory() {
     // at any time.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_FROM);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, MAPPED_FROM);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+    }
+}
+
+/// Gives back free pages in the middle of the heap as well. Takes milliseconds,
+/// and the next run of a network has to fetch pages again: for now and then.
+pub(crate) fn trim() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim only touches free memory, under the allocator's locks.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     config::InferenceConfig,
     error::JobError,
     job::{Job, MOST_EVENTS, Workers},
+    memory,
     models::ModelError,
     network::Network,
     pace::Pace,
@@ -31,6 +32,8 @@ use crate::{
 
 /// A draining instance's callers find another, or this one's successor.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
+/// Between two times that free memory is given back, while there is work.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// The service cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,7 @@ pub struct InferenceService {
     workers: Arc<Workers>,
     networks: Arc<Networks>,
     draining: Arc<AtomicBool>,
+    tidying: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,7 @@ impl InferenceService {
             workers: Arc::new(workers),
             networks: Arc::new(Networks::new(networks)?),
             draining: Arc::default(),
+            tidying: Arc::default(),
         })
     }
 
@@ -103,6 +108,25 @@ impl InferenceService {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.draining.load(Ordering::Relaxed) && self.workers.admission.has_room()
+    }
+
+    /// Sees to it that free memory is given back now and then as long as there is
+    /// work, and once after.
+    fn keep_tidy(&self) {
+        if self.tidying.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let service = self.clone();
+        tokio::spawn(async move {
+            let mut working = true;
+            while working {
+                tokio::time::sleep(TIDY_EVERY).await;
+                working = service.workers.admission.load().jobs > 0;
+                // Where the runtime is going away there is nothing to tidy.
+                let _ = tokio::task::spawn_blocking(memory::trim).await;
+            }
+            service.tidying.store(false, Ordering::Relaxed);
+        });
     }
 
     fn admit(&self, cost: Cost) -> Result<Ticket, ServiceError> {
@@ -158,6 +182,7 @@ impl Inference for InferenceService {
             deadline: job.deadline,
             admitted: Instant::now(),
         };
+        self.keep_tidy();
         let (events, told) = mpsc::channel(MOST_EVENTS);
         tokio::spawn(work.run(Arc::clone(&self.workers), ticket, events).instrument(span));
         // The result's memory counts until its stream is dropped.

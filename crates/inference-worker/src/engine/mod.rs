@@ -5,6 +5,7 @@ mod probe;
 #[cfg(test)]
 mod tiny;
 mod tract;
+mod upsample;
 
 use serde::Deserialize;
 

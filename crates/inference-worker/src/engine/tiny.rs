@@ -2,8 +2,9 @@
 
 use prost::Message as _;
 use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    TensorShapeProto, TypeProto, ValueInfoProto,
+    attribute_proto::AttributeType,
     tensor_proto::DataType,
     tensor_shape_proto::{Dimension, dimension},
     type_proto,
@@ -12,17 +13,41 @@ use tract_onnx::pb::{
 /// An ONNX file whose one node takes the input, of this shape with 0 for a side
 /// that is left open, and a constant, and gives the output.
 pub(super) fn network(version: i64, op: &str, shape: [i64; 4], constant: &[f32]) -> Vec<u8> {
-    let text = |text: &str| text.to_owned();
-    let node = NodeProto {
-        input: if constant.is_empty() { vec![text("x")] } else { vec![text("x"), text("c")] },
-        output: vec![text("y")],
-        name: text("only"),
-        op_type: text(op),
+    let inputs: &[&str] = if constant.is_empty() { &["x"] } else { &["x", "c"] };
+    file(version, node(op, inputs), shape, constant)
+}
+
+/// The same with no constant but an attribute.
+pub(super) fn network_with_attribute(
+    version: i64,
+    op: &str,
+    shape: [i64; 4],
+    (name, floats): (&str, &[f32]),
+) -> Vec<u8> {
+    let attribute = AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Floats as i32,
+        floats: floats.to_vec(),
         ..Default::default()
     };
+    let node = NodeProto { attribute: vec![attribute], ..node(op, &["x"]) };
+    file(version, node, shape, &[])
+}
+
+fn node(op: &str, inputs: &[&str]) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|&name| name.to_owned()).collect(),
+        output: vec!["y".into()],
+        name: "only".into(),
+        op_type: op.into(),
+        ..Default::default()
+    }
+}
+
+fn file(version: i64, node: NodeProto, shape: [i64; 4], constant: &[f32]) -> Vec<u8> {
     let graph = GraphProto {
         node: vec![node],
-        name: text("tiny"),
+        name: "tiny".into(),
         initializer: constants(constant),
         input: vec![value("x", &shape)],
         output: vec![value("y", &[])],

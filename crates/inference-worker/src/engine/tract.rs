@@ -5,8 +5,6 @@
 #[cfg(feature = "cuda")]
 use tract_cuda as _;
 use tract_onnx::{
-    Onnx,
-    model::ParsingContext,
     prelude::{
         Datum as _, DatumType, Framework as _, InferenceFact, InferenceModel,
         InferenceModelExt as _, IntoTValue as _, Runnable, Runtime, Tensor as TractTensor,
@@ -15,7 +13,7 @@ use tract_onnx::{
     tract_hir::infer::Factoid as _,
 };
 
-use super::{Backend, Engine, EngineError, Tensor};
+use super::{Backend, Engine, EngineError, Tensor, upsample};
 use crate::models::{Manifest, ModelError, ModelFile};
 
 /// A network planned by tract.
@@ -77,22 +75,17 @@ fn typed(weights: &[u8], manifest: &Manifest) -> TractResult<TypedModel> {
 }
 
 pub(super) fn parse(mut weights: &[u8]) -> TractResult<InferenceModel> {
-    let model = reader().model_for_read(&mut weights)?;
+    let mut reader = onnx();
+    upsample::register(&mut reader);
+    let mut file = reader.proto_model_for_read(&mut weights)?;
+    if let Some(graph) = &mut file.graph {
+        upsample::scales_as_inputs(graph);
+    }
+    let model = reader.model_for_proto_model(&file)?;
     if model.inputs.is_empty() || model.outputs.is_empty() {
         return Err(TractError::msg("a network without input or output"));
     }
     Ok(model)
-}
-
-/// tract's reader, and `Upsample` besides: what `Resize` was called up to version
-/// 9 of the operator set, and what it still is in version 10.
-fn reader() -> Onnx {
-    let mut reader = onnx();
-    reader.op_register.insert("Upsample", |context, node| {
-        let resize = context.framework.op_register.0["Resize"];
-        resize(&ParsingContext { onnx_operator_set_version: 10, ..context.clone() }, node)
-    });
-    reader
 }
 
 fn select_output(model: &mut InferenceModel, manifest: &Manifest) -> TractResult<()> {
@@ -148,17 +141,24 @@ mod tests {
     }
 
     #[test]
-    fn an_upsample_of_the_old_operator_set_is_a_resize() {
+    fn an_upsample_of_the_old_operator_sets_is_a_resize() {
         let mut manifest = builtin().manifest;
         manifest.input.name = None;
         manifest.output.name = None;
         (manifest.input.width, manifest.input.height) = (2, 2);
-        let weights = tiny::network(9, "Upsample", [1, 3, 2, 2], &[1.0, 1.0, 2.0, 2.0]);
-        let model = ModelFile { manifest, weights: weights.into() };
-        let engine = TractEngine::load(&model, Backend::Cpu).expect("loads");
-        let output = engine.run((0..12).map(|value| value as f32).collect()).expect("runs");
-        assert_eq!(output.shape, [1, 3, 4, 4]);
-        assert_eq!(output.values[..8], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+        let scales = [1.0, 1.0, 2.0, 2.0];
+        let shape = [1, 3, 2, 2];
+        let rows = [
+            tiny::network(9, "Upsample", shape, &scales),
+            tiny::network_with_attribute(7, "Upsample", shape, ("scales", &scales)),
+        ];
+        for weights in rows {
+            let model = ModelFile { manifest: manifest.clone(), weights: weights.into() };
+            let engine = TractEngine::load(&model, Backend::Cpu).expect("loads");
+            let output = engine.run((0..12).map(|value| value as f32).collect()).expect("runs");
+            assert_eq!(output.shape, [1, 3, 4, 4]);
+            assert_eq!(output.values[..8], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -4,6 +4,8 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::clock::Moment;
 
+const SECONDS_A_DAY: i64 = 86_400;
+
 /// A calendar month in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CalendarMonth {
@@ -42,24 +44,14 @@ impl CalendarMonth {
         Self::new(year, month)
     }
 
-    fn start(self) -> i64 {
-        let month = Month::try_from(self.month).unwrap_or(Month::January);
-        let first = Date::from_calendar_date(self.year, month, 1).unwrap_or(Date::MIN);
-        OffsetDateTime::new_utc(first, Time::MIDNIGHT).unix_timestamp()
-    }
-
-    fn next(self) -> Self {
-        if self.month == 12 {
-            Self { year: self.year + 1, month: 1 }
-        } else {
-            Self { year: self.year, month: self.month + 1 }
-        }
-    }
-
     /// The month as a billing window, first to last second.
     #[must_use]
     pub fn window(self) -> Window {
-        Window { start: self.start(), end: self.next().start() - 1, synced: false }
+        let month = Month::try_from(self.month).unwrap_or(Month::January);
+        let first = Date::from_calendar_date(self.year, month, 1).unwrap_or(Date::MIN);
+        let start = OffsetDateTime::new_utc(first, Time::MIDNIGHT).unix_timestamp();
+        let days = i64::from(month.length(self.year));
+        Window { start, end: start + days * SECONDS_A_DAY - 1, synced: false }
     }
 }
 
@@ -78,7 +70,7 @@ pub struct Window {
 /// Seconds from a moment to the next midnight in UTC; at least one.
 #[must_use]
 pub fn seconds_to_midnight(moment: Moment) -> i64 {
-    86_400 - moment.seconds().rem_euclid(86_400)
+    SECONDS_A_DAY - moment.seconds().rem_euclid(SECONDS_A_DAY)
 }
 
 /// The day as one number, `20260131`.
@@ -115,6 +107,12 @@ mod tests {
         let window = CalendarMonth { year: 2026, month: 12 }.window();
         let after = CalendarMonth::of(Moment::from_seconds(window.end + 1));
         assert_eq!(after, CalendarMonth { year: 2027, month: 1 });
+    }
+
+    #[test]
+    fn the_last_month_of_all_has_an_end() {
+        let window = CalendarMonth { year: 9999, month: 12 }.window();
+        assert_eq!((window.start, window.end), (253_399_622_400, 253_402_300_799));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use gateway::{GatewayConfig, Server};
 use inference_worker::{InferenceConfig, InferenceService};
 use proto::{BillingHandle, InferenceHandle};
 use runtime::{
-    config::Layers,
+    config::{ConfigError, Layers},
     shutdown::{DrainConfig, Shutdown},
     telemetry::{self, TelemetryConfig},
 };
@@ -56,14 +56,30 @@ impl Settings {
             .flag("inference.model", args.model.as_deref());
         let gateway: GatewayConfig = layers.section("gateway")?;
         gateway.validate()?;
+        let billing = BillingConfig::from_layers(&layers)?;
+        outlasts(billing.reservation_seconds, &gateway)?;
         Ok(Self {
             gateway,
             inference: InferenceConfig::load(&layers)?,
-            billing: BillingConfig::from_layers(&layers)?,
+            billing,
             telemetry: layers.section("telemetry")?,
             drain: layers.section("shutdown")?,
         })
     }
+}
+
+/// A reservation that ended before its request would serve a picture for free.
+fn outlasts(reservation_seconds: u32, gateway: &GatewayConfig) -> Result<(), ConfigError> {
+    if u64::from(reservation_seconds) > gateway.deadline_seconds {
+        return Ok(());
+    }
+    Err(ConfigError::Rejected {
+        key: "billing.reservation_seconds",
+        reason: format!(
+            "must be more than gateway.deadline_seconds, which is {}",
+            gateway.deadline_seconds
+        ),
+    })
 }
 
 /// Loading a network takes a moment of one core.
@@ -100,4 +116,19 @@ async fn introduce(
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reservation_outlasts_its_request() {
+        let layers = settings::layers(None).expect("embedded");
+        let gateway: GatewayConfig = layers.section("gateway").expect("gateway");
+        let deadline = u32::try_from(gateway.deadline_seconds).expect("seconds");
+        let error = outlasts(deadline, &gateway).expect_err("as short as the request").to_string();
+        assert!(error.contains("billing.reservation_seconds"), "{error}");
+        outlasts(deadline + 1, &gateway).expect("longer");
+    }
 }

@@ -21,6 +21,7 @@ on_both! {
     a_cancelled_subscription_lasts_to_its_end
     only_what_stripe_signed_is_heard
     usage_follows_the_window_of_stripe
+    a_window_whose_end_moved_is_counted_as_a_rebuild_counts_it
     a_checkout_that_names_no_pack_is_looked_up
     a_checkout_that_names_no_account_is_its_customers
     a_pack_that_is_not_on_offer_is_not_booked
@@ -325,6 +326,26 @@ async fn usage_follows_the_window_of_stripe(bed: Bed) {
     let cycle = usage.billing_cycle.expect("asked for");
     assert_eq!((usage.membership.as_str(), usage.credits), ("Premium", 20_000));
     assert_eq!((cycle.used_included_credits, cycle.remaining_included_credits), (1, 19_999));
+}
+
+async fn a_window_whose_end_moved_is_counted_as_a_rebuild_counts_it(bed: Bed) {
+    let (bed, stripe) = with_stripe(bed).await;
+    let customer = bed.customer("Free", 0).await;
+    let id = stripe.subscribe(customer.id, &unique("cus"), "price_starter", Api::Of2025);
+    deliver_all(&bed, &stripe).await;
+    bed.charge(&customer).await;
+    stripe.extend(&id, 7 * 86_400);
+    deliver_all(&bed, &stripe).await;
+    let (start, end) = stripe.subscription(&id).period;
+    bed.charge(&customer).await;
+    // Without a subscription the window's end is what was counted with it.
+    stripe.delete(&id);
+    deliver_all(&bed, &stripe).await;
+    let counted = bed.cycles(&customer).await;
+    bed.service.rebuild().await.expect("rebuilt");
+    assert_eq!(counted, bed.cycles(&customer).await);
+    let window = counted.iter().find(|window| window.period_start_unix == start);
+    assert_eq!(window.map(|window| (window.period_end_unix, window.api_usage)), Some((end, 2)));
 }
 
 async fn a_checkout_that_names_no_pack_is_looked_up(bed: Bed) {

@@ -59,7 +59,9 @@ async fn count_cycle(tx: &mut Tx, counted: &Counted) -> Result<CycleUsage> {
         "INSERT INTO cycle_usage (account_id, window_start, window_end, app, api, held) \
          VALUES ($1, $2, $3, $4, $5, -($4 + $5)) \
          ON CONFLICT (account_id, window_start) DO UPDATE SET app = cycle_usage.app + excluded.app, \
-         api = cycle_usage.api + excluded.api, held = cycle_usage.held + excluded.held \
+         api = cycle_usage.api + excluded.api, held = cycle_usage.held + excluded.held, \
+         window_end = CASE WHEN excluded.window_end > cycle_usage.window_end \
+         THEN excluded.window_end ELSE cycle_usage.window_end END \
          RETURNING window_start, window_end, app, api",
     )
     .bind(counted.account.to_string())

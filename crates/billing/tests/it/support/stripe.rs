@@ -180,6 +180,12 @@ impl StripeStandIn {
         self.invoice(id, "invoice.paid", "subscription_cycle");
     }
 
+    /// Moves the end of the running period, as a trial's extension does.
+    pub(crate) fn extend(&self, id: &str, seconds: i64) {
+        self.change(id, |subscription| subscription.period.1 += seconds);
+        self.tell(id, "customer.subscription.updated");
+    }
+
     pub(crate) fn change_price(&self, id: &str, price: &str) {
         self.change(id, |subscription| price.clone_into(&mut subscription.price));
         self.tell(id, "customer.subscription.updated");

@@ -90,12 +90,16 @@ class Cutout(nn.Module):
         self.head = nn.Conv2d(21, 4, 3, padding=1)
         self.aux = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (256, 64, 32))
 
-    def forward(self, x, auxiliary=False):
+    def encode(self, x):
+        """The encoder's features at 1/2, 1/4, 1/8, 1/16 and 1/32; what `pretrain.py` teaches."""
         x1 = self.stem(x)
         x2 = self.s2(x1)
         x3 = self.s3(x2)
         x4 = self.s4(x3)
-        x5 = self.ctx(self.s5(x4))
+        return x1, x2, x3, x4, self.ctx(self.s5(x4))
+
+    def forward(self, x, auxiliary=False):
+        x1, x2, x3, x4, x5 = self.encode(x)
         deep = double(self.up6(self.s6(x5))) if self.grown else 0
         x5 = x5 + self.pool(F.adaptive_avg_pool2d(x5, 1)) + deep
         y4 = self.r4(self.f4(double(self.l5(x5)) + self.l4(x4)))

@@ -7,7 +7,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -329,10 +332,22 @@ impl Drop for TestServer {
     }
 }
 
-/// A port that nobody listens on at this moment.
+/// A port for a server that is about to start, never the same twice in this process.
+///
+/// Below the range that Linux gives to whoever names no port (from 32768), so that nothing takes it
+/// before the server does.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind(loopback(0)).expect("a free port");
-    listener.local_addr().expect("bound").port()
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let turn = NEXT.fetch_add(1, Ordering::Relaxed);
+        let spread = std::process::id().wrapping_mul(797).wrapping_add(turn);
+        let port = (FIRST + spread % COUNT) as u16;
+        if TcpListener::bind(loopback(port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn loopback(port: u16) -> SocketAddr {

@@ -20,6 +20,9 @@ pub const WELL_KNOWN: [(&str, &str); 6] = [
     ("STRIPE_API_BASE", "billing.stripe.api_base"),
 ];
 
+/// Where people reach a service that was not told.
+const LOCAL_URL: &str = "http://127.0.0.1:8080";
+
 /// The `[billing]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,7 +122,10 @@ impl BillingConfig {
     /// # Errors
     /// [`ConfigError`] naming the key.
     pub fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
-        let config: Self = layers.section("billing")?;
+        let mut config: Self = layers.section("billing")?;
+        if config.public_url.is_empty() {
+            LOCAL_URL.clone_into(&mut config.public_url);
+        }
         for (key, value) in [
             ("billing.limits.anonymous_per_minute", config.limits.anonymous_per_minute),
             ("billing.limits.address_per_minute", config.limits.address_per_minute),

@@ -8,7 +8,7 @@ use actix_web::{
 };
 use proto::{ErrorCode, ServiceError, billing_v1::RateStatus};
 use serde::Serialize;
-use validation::{FieldError, Message, Rejection, UsageMessage, service};
+use validation::{FieldError, Message, Rejection, service};
 
 /// How long a caller waits after a 503 or 429 that does not say.
 const DEFAULT_RETRY: Duration = Duration::from_secs(1);
@@ -78,12 +78,6 @@ impl ApiError {
         let Self::Service(error) = self else { return None };
         matches!(self.status_code().as_u16(), 429 | 503)
             .then(|| error.retry_after.unwrap_or(DEFAULT_RETRY))
-    }
-}
-
-impl From<UsageMessage> for ApiError {
-    fn from(message: UsageMessage) -> Self {
-        Self::bad_request(message.to_string())
     }
 }
 

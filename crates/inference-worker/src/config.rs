@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf, thread};
 use runtime::config::{ConfigError, Layers};
 use serde::Deserialize;
 
-use crate::{admission::Bounds, engine::Backend, models::ModelStore, spec::MOST_BYTES_A_PIXEL};
+use crate::{admission::Bounds, engine::Backend, models::ModelStore, spec::BYTES_A_PIXEL};
 
 /// The embedded defaults of the `[inference]` section; also its documentation.
 pub const DEFAULTS: &str = include_str!("../inference.toml");
@@ -64,7 +64,7 @@ impl InferenceConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let reject = |key, reason: String| Err(ConfigError::Rejected { key, reason });
         self.metrics_address()?;
-        let least = LEAST_PIXELS * MOST_BYTES_A_PIXEL;
+        let least = LEAST_PIXELS * BYTES_A_PIXEL;
         if self.working_bytes() < least {
             let least = least + BASE_BYTES;
             let reason = format!("at least {} besides queue_mb", least.div_ceil(MB));
@@ -148,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn by_default_the_largest_picture_of_the_contract_fits_as_png() {
+    fn by_default_the_largest_picture_of_the_contract_fits() {
         let config = InferenceConfig::load(&Layers::new(DEFAULTS)).expect("valid");
         let largest = imaging::limits::MAX_PIXELS;
-        assert!(config.bounds().working_bytes >= largest * crate::spec::BYTES_A_PIXEL);
+        assert!(config.bounds().working_bytes >= largest * BYTES_A_PIXEL);
         assert!(config.bounds().pixels >= largest);
         assert_eq!(config.max_upload_bytes(), imaging::limits::MAX_BYTES);
     }

@@ -29,7 +29,7 @@ pub fn return_freed_memory() {
 }
 
 /// Gives back free pages in the middle of the heap as well. Takes milliseconds,
-/// and the next run of a network has to fetch pages again: for now and then.
+/// and the next run of a network has to fetch pages again: for pauses.
 pub(crate) fn trim() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim only touches free memory, under the allocator's locks.

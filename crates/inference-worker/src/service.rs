@@ -32,7 +32,7 @@ use crate::{
 
 /// A draining instance's callers find another, or this one's successor.
 const RETRY_ELSEWHERE: Duration = Duration::from_secs(1);
-/// Between two times that free memory is given back, while there is work.
+/// Between two looks at whether the work has paused.
 const TIDY_EVERY: Duration = Duration::from_secs(1);
 
 /// The service cannot be built.
@@ -110,8 +110,8 @@ impl InferenceService {
         !self.draining.load(Ordering::Relaxed) && self.workers.admission.has_room()
     }
 
-    /// Sees to it that free memory is given back now and then as long as there is
-    /// work, and once after.
+    /// Sees to it that free memory is given back once the work pauses. Not before:
+    /// the next picture would fetch the same pages again.
     fn keep_tidy(&self) {
         if self.tidying.swap(true, Ordering::Relaxed) {
             return;
@@ -122,9 +122,9 @@ impl InferenceService {
             while working {
                 tokio::time::sleep(TIDY_EVERY).await;
                 working = service.workers.admission.load().jobs > 0;
-                // Where the runtime is going away there is nothing to tidy.
-                let _ = tokio::task::spawn_blocking(memory::trim).await;
             }
+            // Where the runtime is going away there is nothing to tidy.
+            let _ = tokio::task::spawn_blocking(memory::trim).await;
             service.tidying.store(false, Ordering::Relaxed);
         });
     }

@@ -51,9 +51,6 @@ pub(crate) fn image_format(format: OutputFormat) -> ImageFormat {
 /// included: measured with noise, the worst case, by resetting the process's
 /// peak between jobs.
 pub(crate) const BYTES_A_PIXEL: u64 = 16;
-/// The same for a pixel that is delivered as WebP with transparency: libwebp
-/// compresses that as a picture of its own.
-pub(crate) const MOST_BYTES_A_PIXEL: u64 = 28;
 
 /// What a pixel of the rotated canvas costs while it is made smaller: itself
 /// and its share of the resizer's intermediate rows.
@@ -71,17 +68,10 @@ pub(crate) fn cost(image: &[u8], options: &RenderOptions) -> Result<Cost, JobErr
     let decoded = header.stored.pixels();
     let delivered = options.output_size(header.oriented)?.pixels();
     let canvas = options.canvas_pixels(header.oriented)?;
-    let encoding = if is_transparent_webp(options) { MOST_BYTES_A_PIXEL } else { BYTES_A_PIXEL };
     let turning = decoded * BYTES_A_TURNED_PIXEL + canvas * BYTES_A_CANVAS_PIXEL;
-    let working_bytes =
-        (decoded.max(delivered) * BYTES_A_PIXEL).max(turning).max(delivered * encoding);
+    let working_bytes = (decoded.max(delivered) * BYTES_A_PIXEL).max(turning);
     let pixels = decoded.max(canvas).max(delivered);
     Ok(Cost { pixels, working_bytes, bytes: image.len() as u64 })
-}
-
-fn is_transparent_webp(options: &RenderOptions) -> bool {
-    let opaque = options.background.is_some_and(|[.., alpha]| alpha == u8::MAX);
-    options.format == OutputFormat::WebP && !options.mask && !opaque
 }
 
 #[cfg(test)]
@@ -152,20 +142,6 @@ mod tests {
         let turned = RenderOptions { angle: 45.0, width: Some(500), ..whole };
         let memory = |options| cost(&image, options).expect("fits").working_bytes;
         assert_eq!(memory(&turned), memory(&whole));
-    }
-
-    #[test]
-    fn transparent_webp_costs_more_memory() {
-        let image = bmp_header(100, 10);
-        let memory = |options| cost(&image, &options).expect("fits").working_bytes;
-        let options = RenderOptions::default();
-        assert_eq!(memory(options), 1000 * MOST_BYTES_A_PIXEL);
-        let opaque = RenderOptions { background: Some([0, 0, 0, 255]), ..options };
-        let mask = RenderOptions { mask: true, ..options };
-        let small = RenderOptions { width: Some(50), ..options };
-        for cheaper in [opaque, mask, small] {
-            assert_eq!(memory(cheaper), 1000 * BYTES_A_PIXEL);
-        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `rembg serve`: gateway, inference and billing in one process, joined by the
 //! same handles that cross the network when they are three.
 
-use std::{path::Path, process::ExitCode};
+use std::{net::SocketAddr, path::Path, process::ExitCode};
 
 use billing::{BillingConfig, BillingService};
 use gateway::{GatewayConfig, Server};
@@ -56,6 +56,9 @@ impl Settings {
             .flag("inference.model", args.model.as_deref());
         let gateway: GatewayConfig = layers.section("gateway")?;
         gateway.validate()?;
+        let told = !layers.section::<String>("billing.public_url")?.is_empty();
+        let here = (!told).then(|| local_url(&gateway.listen));
+        let layers = layers.flag("billing.public_url", here);
         let billing = BillingConfig::from_layers(&layers)?;
         outlasts(billing.reservation_seconds, &gateway)?;
         Ok(Self {
@@ -66,6 +69,14 @@ impl Settings {
             drain: layers.section("shutdown")?,
         })
     }
+}
+
+/// How this machine reaches what listens there.
+fn local_url(listen: &str) -> String {
+    let port = listen.rsplit(':').next().unwrap_or_default();
+    let everywhere =
+        listen.parse::<SocketAddr>().is_ok_and(|address| address.ip().is_unspecified());
+    if everywhere { format!("http://127.0.0.1:{port}") } else { format!("http://{listen}") }
 }
 
 /// A reservation that ended before its request would serve a picture for free.
@@ -121,6 +132,14 @@ async fn introduce(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_lead_to_where_the_service_listens() {
+        assert_eq!(local_url("127.0.0.1:9000"), "http://127.0.0.1:9000");
+        assert_eq!(local_url("0.0.0.0:9000"), "http://127.0.0.1:9000");
+        assert_eq!(local_url("[::]:9000"), "http://127.0.0.1:9000");
+        assert_eq!(local_url("localhost:9000"), "http://localhost:9000");
+    }
 
     #[test]
     fn a_reservation_outlasts_its_request() {

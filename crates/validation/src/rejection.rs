@@ -1,21 +1,26 @@
 //! Why a request was refused, in the order that the contract promises.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{Field, Message};
 
-/// One fault of one field.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One fault of one field or parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The field at fault.
-    pub field: Field,
-    /// What is wrong with it.
-    #[serde(serialize_with = "as_text")]
-    pub message: Message,
+    /// The name on the wire of what is at fault.
+    pub field: &'static str,
+    /// What is wrong with it, for the client.
+    pub message: String,
+}
+
+impl FieldError {
+    pub(crate) fn new(field: &'static str, message: &impl ToString) -> Self {
+        Self { field, message: message.to_string() }
+    }
 }
 
 /// All faults of one request; there is at least one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     faults: Vec<FieldError>,
 }
@@ -24,8 +29,8 @@ impl Rejection {
     /// A refusal for a single fault of the picture, such as damage that only
     /// decoding shows.
     #[must_use]
-    pub fn of_image(message: Message) -> Self {
-        Self { faults: vec![FieldError { field: Field::Image, message }] }
+    pub fn of_image(message: &Message) -> Self {
+        Self { faults: vec![FieldError::new(Field::Image.name(), message)] }
     }
 
     /// `value`, unless there were faults.
@@ -37,7 +42,7 @@ impl Rejection {
     #[must_use]
     pub fn message(&self) -> String {
         match self.faults.as_slice() {
-            [only] => only.message.to_string(),
+            [only] => only.message.clone(),
             _ => "Multiple validation errors".to_owned(),
         }
     }
@@ -60,7 +65,3 @@ impl std::fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
-
-fn as_text<S: Serializer>(message: &Message, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(message)
-}

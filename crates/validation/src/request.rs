@@ -39,7 +39,8 @@ pub fn parse(
     if let Some(source) = source.filter(|_| !faults.iter().any(decides_size)) {
         of_image = output_faults(sizes(source, &options), limits);
     }
-    let of_image = of_image.into_iter().map(|message| FieldError { field: Field::Image, message });
+    let of_image =
+        of_image.into_iter().map(|message| FieldError::new(Field::Image.name(), &message));
     Rejection::unless_faulty(options, of_image.chain(faults).collect())
 }
 
@@ -56,7 +57,9 @@ pub fn parse_options(fields: &RawFields) -> Result<Options, Rejection> {
 
 /// Whether a fault leaves the size of the answer open.
 fn decides_size(fault: &FieldError) -> bool {
-    matches!(fault.field, Field::W | Field::H | Field::ExactResize | Field::Angle | Field::Expand)
+    [Field::W, Field::H, Field::ExactResize, Field::Angle, Field::Expand]
+        .iter()
+        .any(|field| field.name() == fault.field)
 }
 
 /// What is wrong with an answer of that size. A rotation that made the picture
@@ -84,7 +87,7 @@ fn read_options(fields: &RawFields, faults: &mut Vec<FieldError>) -> Options {
     };
     // The contract speaks of a non-empty bg_color, not of a valid one.
     if options.mask && fields.get(Field::BgColor).is_some() {
-        reader.fault(Field::Mask, Message::MaskWithBackground);
+        reader.fault(Field::Mask, &Message::MaskWithBackground);
     }
     options
 }
@@ -104,7 +107,7 @@ impl Reader<'_> {
         match parse(self.fields.get(field)?) {
             Ok(value) => Some(value),
             Err(message) => {
-                self.fault(field, message);
+                self.fault(field, &message);
                 None
             }
         }
@@ -121,7 +124,7 @@ impl Reader<'_> {
         .unwrap_or(default)
     }
 
-    fn fault(&mut self, field: Field, message: Message) {
-        self.faults.push(FieldError { field, message });
+    fn fault(&mut self, field: Field, message: &Message) {
+        self.faults.push(FieldError::new(field.name(), message));
     }
 }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use time::OffsetDateTime;
 
-use crate::UsageMessage;
 use crate::number::{Integer, parse_bool};
+use crate::{FieldError, Rejection, UsageMessage};
 
 /// Which counters stand at the top of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,30 +55,48 @@ impl UsageQuery {
     ///
     /// # Errors
     ///
-    /// The first fault, as a message for the client.
+    /// A [`Rejection`] with every fault, in the order year, month,
+    /// periodStartUnix, includeBillingCycle, listBillingCycles, then conflicts.
     pub fn parse<N: AsRef<str>, V: AsRef<str>>(
         parameters: &[(N, V)],
         now: OffsetDateTime,
-    ) -> Result<Self, UsageMessage> {
+    ) -> Result<Self, Rejection> {
         let parameters = Parameters::new(parameters);
+        let list = parameters.flag(LIST);
         // The list ignores everything else, faults included.
-        if parameters.flag(LIST)? {
+        if list == Ok(true) {
             return Ok(Self::Windows);
         }
-        let year = parameters.integer(YEAR, 1..=9999)?;
-        let month = parameters.integer(MONTH, 1..=12)?;
-        let period = parameters.integer(PERIOD, 0..=LAST_SECOND)?;
+        let mut faults = Vec::new();
+        let year = sound(YEAR, parameters.integer(YEAR, 1..=9999), &mut faults);
+        let month = sound(MONTH, parameters.integer(MONTH, 1..=12), &mut faults);
+        let period = sound(PERIOD, parameters.integer(PERIOD, 0..=LAST_SECOND), &mut faults);
+        let included = sound(INCLUDE, parameters.flag(INCLUDE), &mut faults);
+        sound(LIST, list, &mut faults);
         let scope = match (period, year, month) {
             (Some(start), None, None) => UsageScope::Window { start },
-            (Some(_), _, _) => return Err(UsageMessage::PeriodWithMonth),
-            (None, year, month) => month_scope(year, month, now),
+            (period, year, month) => {
+                if period.is_some() {
+                    faults.push(FieldError::new(PERIOD, &UsageMessage::PeriodWithMonth));
+                }
+                month_scope(year, month, now)
+            }
         };
-        let included = parameters.flag(INCLUDE)?;
-        Ok(Self::Usage {
-            scope,
-            with_billing_cycle: included || parameters.expands("billing_cycle"),
-        })
+        let with_billing_cycle = included || parameters.expands("billing_cycle");
+        Rejection::unless_faulty(Self::Usage { scope, with_billing_cycle }, faults)
     }
+}
+
+/// The value, or its default after noting what is wrong with it.
+fn sound<T: Default>(
+    name: &'static str,
+    read: Result<T, UsageMessage>,
+    faults: &mut Vec<FieldError>,
+) -> T {
+    read.unwrap_or_else(|message| {
+        faults.push(FieldError::new(name, &message));
+        T::default()
+    })
 }
 
 fn month_scope(year: Option<i64>, month: Option<i64>, now: OffsetDateTime) -> UsageScope {
@@ -146,7 +164,7 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-03-09 12:00 UTC);
 
     fn parse(parameters: &[(&str, &str)]) -> Result<UsageQuery, String> {
-        UsageQuery::parse(parameters, NOW).map_err(|message| message.to_string())
+        UsageQuery::parse(parameters, NOW).map_err(|rejection| rejection.message())
     }
 
     fn usage(scope: UsageScope, with_billing_cycle: bool) -> Result<UsageQuery, String> {
@@ -213,5 +231,26 @@ mod tests {
         for (parameters, message) in cases {
             assert_eq!(parse(parameters), Err((*message).to_owned()));
         }
+    }
+
+    #[test]
+    fn several_faults_come_together_in_order() {
+        let parameters = [
+            ("includeBillingCycle", "x"),
+            ("month", "99"),
+            ("periodStartUnix", "5"),
+            ("year", "abc"),
+            ("listBillingCycles", "2"),
+        ];
+        let rejection = UsageQuery::parse(&parameters, NOW).expect_err("faulty");
+        assert_eq!(rejection.message(), "Multiple validation errors");
+        let fields: Vec<_> =
+            rejection.details().expect("several").iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["year", "month", "includeBillingCycle", "listBillingCycles"]);
+        let conflict = [("periodStartUnix", "5"), ("year", "2026"), ("month", "0")];
+        let rejection = UsageQuery::parse(&conflict, NOW).expect_err("faulty");
+        let fields: Vec<_> =
+            rejection.details().expect("several").iter().map(|fault| fault.field).collect();
+        assert_eq!(fields, ["month", "periodStartUnix"]);
     }
 }

@@ -390,7 +390,7 @@ fn a_rotation_too_large_is_listed_with_the_other_faults() {
 #[test]
 fn damage_found_by_decoding_is_the_same_message() {
     assert_eq!(
-        Rejection::of_image(Message::InvalidImage).message(),
+        Rejection::of_image(&Message::InvalidImage).message(),
         "File does not appear to be a valid image (invalid file signature)"
     );
 }

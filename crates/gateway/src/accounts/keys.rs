@@ -23,11 +23,12 @@ pub(crate) struct KeyWish {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct KeyInfo {
+    #[schema(example = "0198c2a7-3f0e-7d52-9d55-2f6f3a1b7c11")]
     id: String,
     #[schema(example = "build server")]
     name: String,
     /// The recognisable start of the key.
-    #[schema(example = "rembg_3fK2")]
+    #[schema(example = "rk_9f86d081")]
     prefix: String,
     /// RFC 3339, UTC.
     #[schema(format = DateTime, example = "2026-11-22T12:00:00Z")]
@@ -43,6 +44,7 @@ pub(crate) struct NewKey {
     #[serde(flatten)]
     info: KeyInfo,
     /// The whole key.
+    #[schema(example = "rk_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     key: String,
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct Redirect {
 /// The event is applied, or was before.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Receipt {
+    #[schema(example = true)]
     received: bool,
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct EmailAndPassword {
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct MailToken {
+    #[schema(example = "q4V1mDkZ0x8T3yPbN6sWc2RfHj7uLeAa")]
     token: String,
 }
 
@@ -40,8 +41,9 @@ pub(crate) struct ResetWish {
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "read by the reference; members are read by name")]
 pub(crate) struct NewPassword {
+    #[schema(example = "q4V1mDkZ0x8T3yPbN6sWc2RfHj7uLeAa")]
     token: String,
-    #[schema(format = Password)]
+    #[schema(format = Password, example = "correct horse battery staple")]
     password: String,
 }
 
@@ -54,6 +56,7 @@ pub(crate) struct Registered {
     #[schema(example = "ada@example.org")]
     email: String,
     /// Always false here.
+    #[schema(example = false)]
     email_verified: bool,
 }
 
@@ -62,6 +65,7 @@ pub(crate) struct Registered {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedIn {
     /// For `Authorization: Bearer …`.
+    #[schema(example = "q4V1mDkZ0x8T3yPbN6sWc2RfHj7uLeAa")]
     token: String,
     /// RFC 3339, UTC.
     #[schema(format = DateTime, example = "2026-12-22T12:00:00Z")]
@@ -72,6 +76,7 @@ pub(crate) struct SignedIn {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Done {
     /// What happens next, for people.
+    #[schema(example = "Your email address is verified.")]
     message: &'static str,
 }
 

@@ -52,7 +52,7 @@ use crate::{accounts, credentials::API_KEY, landing, reference, removal, status,
         status::metrics,
     ),
     components(schemas(ErrorSchema, FieldErrorSchema)),
-    modifiers(&Callers, &Errors),
+    modifiers(&Callers, &Errors, &NoLicence),
 )]
 struct Document;
 
@@ -60,6 +60,15 @@ struct Document;
 #[must_use]
 pub fn openapi_document() -> OpenApi {
     Document::openapi()
+}
+
+/// The document would show an empty licence where the package names none.
+struct NoLicence;
+
+impl Modify for NoLicence {
+    fn modify(&self, document: &mut OpenApi) {
+        document.info.license = None;
+    }
 }
 
 /// The two ways to say who calls.

@@ -14,7 +14,7 @@ use utoipa::{
         path::Operation,
     },
 };
-use validation::{Field, Message, UsageMessage, service};
+use validation::{Field, Message, NotAnObject, UsageMessage, service};
 
 /// The body of every error.
 #[derive(ToSchema)]
@@ -99,33 +99,49 @@ fn describe(status: u16) -> &'static str {
     }
 }
 
+const EMAIL_REQUIRED: &str = "'email' is required";
+const EMAIL_MALFORMED: &str = "'email' must be an e-mail address";
+const PASSWORD_REQUIRED: &str = "'password' is required";
+const PASSWORD_LENGTH: &str = "'password' must be 8 to 200 characters";
+const TOKEN_REQUIRED: &str = "'token' is required";
+const DEAD_LINK: &str = "this link is invalid or has expired";
+const NOTHING_SOLD: &str = "nothing is sold here";
+
 /// Every error of an operation: its own, then those that any can have.
 fn errors_of(operation: &str) -> Vec<(u16, Value)> {
     let own = match operation {
         "remove_background" => removal_errors(),
         "membership_usage" => usage_errors(),
-        "register" | "request_password_reset" => vec![body_error("'email' is required")],
+        "register" => {
+            [EMAIL_REQUIRED, EMAIL_MALFORMED, PASSWORD_REQUIRED, PASSWORD_LENGTH].map(bad).into()
+        }
+        "request_password_reset" => vec![bad(EMAIL_REQUIRED)],
         "login" => {
-            vec![body_error("'email' is required"), unauthorized(service::INVALID_CREDENTIALS)]
+            let wrong = unauthorized(service::INVALID_CREDENTIALS);
+            vec![bad(EMAIL_REQUIRED), bad(PASSWORD_REQUIRED), wrong]
         }
-        "verify_email" | "confirm_password_reset" => {
-            vec![body_error("'token' is required"), unauthorized(service::INVALID_SESSION)]
+        "verify_email" => [TOKEN_REQUIRED, DEAD_LINK].map(bad).into(),
+        "confirm_password_reset" => {
+            [TOKEN_REQUIRED, PASSWORD_REQUIRED, PASSWORD_LENGTH, DEAD_LINK].map(bad).into()
         }
-        "create_key" => {
-            vec![body_error("'name' is required"), unauthorized(service::INVALID_SESSION)]
-        }
-        "revoke_key" => vec![unauthorized(service::INVALID_SESSION), error(404, "Not found")],
+        "create_key" => vec![
+            bad("'name' is required"),
+            bad("'name' must be 1 to 100 characters"),
+            error(409, "too many keys: revoke one first"),
+        ],
+        "revoke_key" => vec![error(404, "no such key")],
         "open_checkout" => {
-            let message = "Provide either 'plan' or 'pack'.";
-            vec![body_error(message), unauthorized(service::INVALID_SESSION)]
+            vec![bad("Provide either 'plan' or 'pack'."), error(404, NOTHING_SOLD)]
         }
-        "logout" | "get_account" | "list_keys" | "open_portal" => {
-            vec![unauthorized(service::INVALID_SESSION), body_error(service::KEY_AND_TOKEN)]
+        "open_portal" => {
+            vec![error(404, NOTHING_SOLD), error(409, "you have not bought anything yet")]
         }
-        "stripe_webhook" => vec![body_error("The 'Stripe-Signature' header is missing.")],
+        "logout" | "get_account" | "list_keys" => Vec::new(),
+        "stripe_webhook" => vec![bad("The 'Stripe-Signature' header is missing.")],
         _ => return Vec::new(),
     };
-    own.into_iter().chain(takes_json(operation)).chain(common_errors()).collect()
+    let own = own.into_iter().chain(of_a_session(operation)).chain(of_strangers(operation));
+    own.chain(of_json_bodies(operation)).chain(common_errors()).collect()
 }
 
 fn common_errors() -> [(u16, Value); 3] {
@@ -134,8 +150,32 @@ fn common_errors() -> [(u16, Value); 3] {
     [(500, internal), error(503, service::BUSY), error(504, service::DEADLINE)]
 }
 
-fn takes_json(operation: &str) -> Option<(u16, Value)> {
-    let json_bodies = [
+/// Who is signed in proves it with a token.
+fn of_a_session(operation: &str) -> Vec<(u16, Value)> {
+    const SIGNED_IN: [&str; 7] = [
+        "logout",
+        "get_account",
+        "list_keys",
+        "create_key",
+        "revoke_key",
+        "open_checkout",
+        "open_portal",
+    ];
+    if !SIGNED_IN.contains(&operation) {
+        return Vec::new();
+    }
+    vec![bad(service::KEY_AND_TOKEN), unauthorized(service::INVALID_SESSION)]
+}
+
+/// Who may not try for ever.
+fn of_strangers(operation: &str) -> Option<(u16, Value)> {
+    const TRIES: [&str; 5] =
+        ["register", "login", "verify_email", "request_password_reset", "confirm_password_reset"];
+    TRIES.contains(&operation).then(|| limited("rate_limited", service::RATE_LIMITED))
+}
+
+fn of_json_bodies(operation: &str) -> Vec<(u16, Value)> {
+    const TAKE_JSON: [&str; 7] = [
         "register",
         "login",
         "verify_email",
@@ -144,9 +184,14 @@ fn takes_json(operation: &str) -> Option<(u16, Value)> {
         "create_key",
         "open_checkout",
     ];
-    json_bodies
-        .contains(&operation)
-        .then(|| error(415, "Unsupported content type. Use application/json."))
+    if !TAKE_JSON.contains(&operation) {
+        return Vec::new();
+    }
+    vec![
+        bad(&NotAnObject.to_string()),
+        bad("The request body is too large."),
+        error(415, "Unsupported content type. Use application/json."),
+    ]
 }
 
 fn removal_errors() -> Vec<(u16, Value)> {
@@ -163,12 +208,15 @@ fn removal_errors() -> Vec<(u16, Value)> {
         removal_messages().into_iter().map(|message| error(400, &message.to_string())).collect();
     errors.extend([
         (400, several),
-        error(400, service::KEY_AND_TOKEN),
+        bad("The form has too many fields."),
+        bad("Malformed multipart/form-data body."),
+        bad(&NotAnObject.to_string()),
+        bad("'Idempotency-Key' must be at most 255 visible ASCII characters"),
+        bad(service::KEY_AND_TOKEN),
         unauthorized(service::INVALID_API_KEY),
         unauthorized(service::INVALID_SESSION),
         error(403, service::EMAIL_NOT_VERIFIED),
         error(408, "The upload took too long."),
-        error(409, "This Idempotency-Key was used for another request."),
         error(415, "Unsupported content type. Use multipart/form-data or application/json."),
         limited("rate_limited", service::RATE_LIMITED),
         limited("daily_limit", service::DAILY_LIMIT),
@@ -207,10 +255,10 @@ fn usage_errors() -> Vec<(u16, Value)> {
         UsageMessage::OutOfRange { name: "month", min: 1, max: 12, raw: "13".into() }.to_string();
     let both = UsageMessage::PeriodWithMonth.to_string();
     vec![
-        error(400, &year),
-        error(400, &month),
-        error(400, &both),
-        error(400, service::KEY_AND_TOKEN),
+        bad(&year),
+        bad(&month),
+        bad(&both),
+        bad(service::KEY_AND_TOKEN),
         unauthorized(service::INVALID_API_KEY),
     ]
 }
@@ -219,7 +267,7 @@ fn error(status: u16, message: &str) -> (u16, Value) {
     (status, json!({ "error": message, "status": status }))
 }
 
-fn body_error(message: &str) -> (u16, Value) {
+fn bad(message: &str) -> (u16, Value) {
     error(400, message)
 }
 

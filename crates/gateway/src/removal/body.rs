@@ -107,7 +107,7 @@ impl UploadBody {
     pub(crate) fn failure(&self) -> Option<ApiError> {
         let reading = self.0.borrow();
         let error = match reading.broken? {
-            Broken::Endless => Rejection::of_image(Message::FileTooLarge {
+            Broken::Endless => Rejection::of_image(&Message::FileTooLarge {
                 bytes: reading.announced.unwrap_or(0).max(reading.received),
                 limit: reading.max_image_bytes,
             })

@@ -141,7 +141,7 @@ impl Submission {
         let options = validation::parse(facts, &self.fields, limits, output_sizes)?;
         let (Some(image), Some(header)) = (self.image, header) else {
             // Both were there, or the judgement above would have refused.
-            return Err(validation::Rejection::of_image(validation::Message::InvalidImage).into());
+            return Err(validation::Rejection::of_image(&validation::Message::InvalidImage).into());
         };
         Ok(Accepted {
             fingerprint: Fingerprint::of(&image.bytes, &options),

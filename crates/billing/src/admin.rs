@@ -181,6 +181,10 @@ impl BillingService {
 
 /// Writes a file that only its owner may read, whatever stood there before.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    // With Postgres as the store, nothing else has made the data directory.
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -327,10 +327,13 @@ fn mode(path: &Path) -> u32 {
 }
 
 async fn the_owner_is_made_once(bed: Bed) {
-    let file = bed.folder.path().join("dev-api-key");
+    // Below a data directory that nothing has made yet, as where Postgres is the store.
+    let file = bed.folder.path().join("new/dev-api-key");
     // A key that could not be left anywhere was never good, and is made anew.
-    let nowhere = bed.folder.path().join("nowhere/dev-api-key");
-    bed.service.ensure_owner(&nowhere).await.expect_err("no such folder");
+    let blocked = bed.folder.path().join("blocked");
+    std::fs::write(&blocked, "no folder").expect("a file");
+    let nowhere = blocked.join("dev-api-key");
+    bed.service.ensure_owner(&nowhere).await.expect_err("below a file");
     let key = bed.service.ensure_owner(&file).await.expect("made").expect("shown once");
     assert_eq!(std::fs::read_to_string(&file).expect("left there").trim(), key.expose());
     assert_eq!(mode(&file), 0o600);

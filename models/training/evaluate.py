@@ -16,11 +16,13 @@ def evaluate(network, pictures, limit=None, size=SIZE):
     """maxF, MAE, mIoU and S of the masks that `network` would serve at `size`, on the held-out rows."""
     scores = Scores()
     device = next(network.parameters()).device
+    mask = Mask(network, size).to(device).eval()
     for row in pictures.validation[:limit]:
         photo = np.asarray(pictures.photos[row])
         if size != pictures.size:
             photo = data.stretch(photo, size)
-        alpha = Mask(network)(normalise(torch.from_numpy(photo.copy())[None].to(device)))[0, 0].cpu().numpy()
+        image = normalise(torch.from_numpy(photo.copy())[None].to(device))
+        alpha = mask(image)[0, 0].cpu().numpy()
         if size != pictures.size:
             alpha = data.cv2.resize(alpha, (pictures.size, pictures.size))
         scores.add(alpha, np.asarray(pictures.masks[row]).astype(np.float32) / 255)

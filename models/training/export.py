@@ -27,7 +27,7 @@ SMALL = 64  # tensors with fewer values stay float32
 def to_onnx(network, size):
     buffer = io.BytesIO()
     torch.onnx.export(
-        Mask(network), torch.zeros(1, 3, size, size), buffer,
+        Mask(network, size), torch.zeros(1, 3, size, size), buffer,
         input_names=["image"], output_names=["alpha"], opset_version=OPSET, dynamo=False,
     )
     return onnx.load_from_string(buffer.getvalue())
@@ -74,7 +74,7 @@ def differences(network, args):
     image = torch.randn(1, 3, args.size, args.size, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(str(args.target))
     theirs = session.run(None, {"image": image.numpy()})[0]
-    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(Mask(network)(image).numpy() - theirs).mean():.4f}/255"
+    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(Mask(network, args.size)(image).numpy() - theirs).mean():.4f}/255"
 
 
 if __name__ == "__main__":

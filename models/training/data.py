@@ -25,6 +25,7 @@ SET_WEIGHTS = {
     "VOCpose": 0.7,
     "alphamatting27": 8.0,
     "PeopleCutouts": 1.0,
+    "labelled": 0.9,  # what label.py makes
 }
 # Sets whose outlines are a few pixels off: the loss ignores a band around their edges.
 LOOSE_SETS = {"VOCpose", "VOCtiny", "FeralCat"}

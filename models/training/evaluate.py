@@ -8,15 +8,16 @@ import torch
 
 import data
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Mask, network_of, normalise
+from network import PREPARED_SIZE, SIZE, Mask, network_of, normalise, partner_of
 
 
 @torch.no_grad()
-def evaluate(network, pictures, limit=None, size=SIZE):
-    """maxF, MAE, mIoU and S of the masks that `network` would serve at `size`, on the held-out rows."""
+def evaluate(network, pictures, limit=None, size=SIZE, partner=None):
+    """maxF, MAE, mIoU and S of the masks that `network` and its `partner` would serve at `size`, on the
+    held-out rows."""
     scores = Scores()
     device = next(network.parameters()).device
-    mask = Mask(network, size).to(device).eval()
+    mask = Mask(network, partner).to(device).eval()
     for row in pictures.validation[:limit]:
         photo = np.asarray(pictures.photos[row])
         if size != pictures.size:
@@ -39,8 +40,9 @@ def main():
     args = p.parse_args()
     from train import load_weights
 
-    network = network_of(load_weights(args.weights))
-    print(evaluate(network, data.prepare(args.data, args.cache, PREPARED_SIZE), args.limit, args.size))
+    weights = load_weights(args.weights)
+    pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
+    print(evaluate(network_of(weights), pictures, args.limit, args.size, partner_of(weights)))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Write the trained weights as ONNX: `python export.py run/weights.safetensors ../builtin.onnx`.
 
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
-[1, 1, S, S] in 0…1. Weights are stored as float16 and cast to float32 on loading, which halves the file;
-the mask moves by far less than a grey level. With `--weights` the same half-precision weights are kept
-as safetensors, to train on from.
+[1, 1, S, S] in 0…1. Weights are stored as float16, the largest tensors as 8-bit integers with a scale for
+each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
+`--partner` another network sees the mirror image. With `--weights` the half-precision weights of both are
+kept as safetensors, to train on from.
 """
 
 import argparse
@@ -17,34 +18,42 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import SIZE, Mask, network_of
+from network import PARTNER, SIZE, Mask, network_of, partner_of
 from train import load_weights
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
+LARGE = 100_000  # tensors with more become 8-bit integers
 
 
-def to_onnx(network, size):
+def to_onnx(mask, size):
     buffer = io.BytesIO()
     torch.onnx.export(
-        Mask(network, size), torch.zeros(1, 3, size, size), buffer,
+        mask, torch.zeros(1, 3, size, size), buffer,
         input_names=["image"], output_names=["alpha"], opset_version=OPSET, dynamo=False,
     )
     return onnx.load_from_string(buffer.getvalue())
 
 
-def halve(model):
-    """Store the float32 weights as float16, each behind a Cast."""
+def compact(model):
+    """Store the float32 weights in fewer bytes, each behind the nodes that bring it back."""
     graph = model.graph
-    casts, kept = [], []
+    nodes, kept = [], []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
+        name = tensor.name
         if tensor.data_type != TensorProto.FLOAT or values.size < SMALL:
             kept.append(tensor)
-            continue
-        kept.append(numpy_helper.from_array(values.astype(np.float16), tensor.name + "_f16"))
-        casts.append(helper.make_node("Cast", [tensor.name + "_f16"], [tensor.name], to=TensorProto.FLOAT))
-    nodes = casts + list(graph.node)
+        elif values.size < LARGE:
+            kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
+            nodes.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
+        else:
+            scale = np.abs(values).max(axis=(1, 2, 3), keepdims=True) / 127
+            kept.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), name + "_i8"))
+            kept.append(numpy_helper.from_array(scale.astype(np.float32), name + "_scale"))
+            nodes.append(helper.make_node("Cast", [name + "_i8"], [name + "_whole"], to=TensorProto.FLOAT))
+            nodes.append(helper.make_node("Mul", [name + "_whole", name + "_scale"], [name]))
+    nodes += list(graph.node)
     del graph.initializer[:], graph.node[:]
     graph.initializer.extend(kept)
     graph.node.extend(nodes)
@@ -56,25 +65,27 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=Path)
     p.add_argument("target", type=Path)
+    p.add_argument("--partner", type=Path, help="weights of the network that sees the mirror image")
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
     weights = load_weights(args.source)
-    network = network_of(weights)
-    model = halve(to_onnx(network, args.size))
-    onnx.save(model, args.target)
+    if args.partner:
+        weights |= {PARTNER + k: v for k, v in load_weights(args.partner).items()}
+    mask = Mask(network_of(weights), partner_of(weights)).eval()
+    onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)
-    print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(network, args)}")
+    print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(mask, args)}")
 
 
 @torch.no_grad()
-def differences(network, args):
+def differences(mask, args):
     """Mean distance between PyTorch (float32 weights) and ONNX Runtime, in grey levels, on noise."""
     image = torch.randn(1, 3, args.size, args.size, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(str(args.target))
     theirs = session.run(None, {"image": image.numpy()})[0]
-    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(Mask(network, args.size)(image).numpy() - theirs).mean():.4f}/255"
+    return f"PyTorch and ONNX Runtime differ by {255 * np.abs(mask(image).numpy() - theirs).mean():.4f}/255"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import nn
 
 SIZE = 256  # served
-SMALL_SIZE = 192  # of the mirror image
 PREPARED_SIZE = 320  # of the training pictures
 SHARPNESS = 2.0  # chosen on the held-out pairs
 MEAN = (0.485, 0.456, 0.406)
@@ -120,37 +119,31 @@ def network_of(weights):
     return network.eval()
 
 
-def stretching(source, target, mirrored=False):
-    """The matrix [target, source] that resamples a line of samples, triangle filter, antialiased."""
-    scale = source / target
-    places = (torch.arange(source) + 0.5)[None]
-    centres = ((torch.arange(target) + 0.5) * scale)[:, None]
-    weights = (1 - (places - centres).abs() / max(scale, 1.0)).clamp(min=0)
-    weights = weights / weights.sum(1, keepdim=True)
-    return weights.flip(1) if mirrored else weights
+PARTNER = "partner."  # prefix of the second network's weights
+
+
+def partner_of(weights):
+    """The second network that a dictionary of `weights` holds, or None."""
+    own = {k.removeprefix(PARTNER): v for k, v in weights.items() if k.startswith(PARTNER)}
+    return network_of(own) if own else None
 
 
 class Mask(nn.Module):
-    """What is served: the network sees the photo, and its mirror image at `SMALL_SIZE`, one after the
-    other (a batch is slower); the logits are averaged, and the mask is made `SHARPNESS` times
-    steeper, which turns haze into background. Input [N, 3, S, S], normalised; output alpha
-    [N, 1, S, S] in 0…1.
+    """What is served: one network sees the photo, its partner (or itself again) the mirror image, one
+    after the other (a batch is slower); the logits are averaged, and the mask is made `SHARPNESS`
+    times steeper, which turns haze into background. Input [N, 3, S, S], normalised; output alpha
+    [N, 1, S, S] in 0…1."""
 
-    Resampling and mirroring are products with constant matrices: engines for CPUs multiply near
-    their peak and resize far below it."""
-
-    def __init__(self, network, size=SIZE):
+    def __init__(self, network, partner=None):
         super().__init__()
         self.network = network
-        small = min(SMALL_SIZE, size)
-        for name, mirrored in (("rows", False), ("columns", True)):
-            self.register_buffer(f"{name}_down", stretching(size, small, mirrored))
-            self.register_buffer(f"{name}_up", stretching(small, size, mirrored))
+        self.partner = partner or network
 
     def forward(self, image):
-        mirrored = self.network(self.rows_down @ image @ self.columns_down.T)
-        logits = self.network(image) + self.rows_up @ mirrored @ self.columns_up.T
-        return torch.sigmoid(SHARPNESS / 2 * logits)
+        # An index instead of a flip: a plain Gather is what every engine can run.
+        backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
+        mirrored = self.partner(image.index_select(3, backwards)).index_select(3, backwards)
+        return torch.sigmoid(SHARPNESS / 2 * (self.network(image) + mirrored))
 
 
 def normalise(photos):

@@ -92,7 +92,8 @@ async fn serve(
         let service = service.clone();
         async move { service.is_ready().await }
     };
-    grpc::serve(listener, routes, ready, shutdown.clone(), drain).await?;
+    let stop = shutdown.noticed(drain);
+    grpc::serve(listener, routes, ready, stop, shutdown.clone(), drain).await?;
     shutdown.request();
     background.await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! The service over gRPC: the frame around it when it is a process of its own.
 
+use std::time::Duration;
+
 use proto::{InferenceGrpc, InferenceHandle, inference_v1::inference_service_server};
 use runtime::{
     grpc,
@@ -9,6 +11,11 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 
 use crate::service::InferenceService;
+
+/// Between two looks at whether all jobs are done.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// What callers get to read the last result before connections close.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The worker cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -42,14 +49,19 @@ pub async fn serve(
     routes
         .add_service(inference_service_server::InferenceServiceServer::new(inference))
         .add_service(reflection);
-    tokio::spawn(drain_when_noticed(service.clone(), shutdown.clone(), drain));
+    let stop = drained(service.clone(), shutdown.clone(), drain);
     let ready = move || std::future::ready(service.is_ready());
-    Ok(grpc::serve(listener, routes.routes(), ready, shutdown, drain).await?)
+    Ok(grpc::serve(listener, routes.routes(), ready, stop, shutdown, drain).await?)
 }
 
-/// Callers keep sending until balancers have noticed; until then they are served.
-async fn drain_when_noticed(service: InferenceService, shutdown: Shutdown, drain: DrainConfig) {
-    shutdown.requested().await;
-    tokio::time::sleep(drain.notice()).await;
+/// Callers keep sending until balancers have noticed; until then they are served. After that what is
+/// in is finished, and callers get a moment to read it: a connection that closes while
+/// its caller still acknowledges takes the unread rest of a result with it.
+async fn drained(service: InferenceService, shutdown: Shutdown, drain: DrainConfig) {
+    shutdown.noticed(drain).await;
     service.drain();
+    while service.has_jobs() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    tokio::time::sleep(LINGER).await;
 }

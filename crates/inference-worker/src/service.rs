@@ -104,6 +104,12 @@ impl InferenceService {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether any job is waiting, running, or not fetched yet.
+    #[must_use]
+    pub fn has_jobs(&self) -> bool {
+        self.workers.admission.load().jobs > 0
+    }
+
     /// Whether a job would be let in now.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -121,7 +127,7 @@ impl InferenceService {
             let mut working = true;
             while working {
                 tokio::time::sleep(TIDY_EVERY).await;
-                working = service.workers.admission.load().jobs > 0;
+                working = service.has_jobs();
             }
             // Where the runtime is going away there is nothing to tidy.
             let _ = tokio::task::spawn_blocking(memory::trim).await;

@@ -17,7 +17,8 @@ const LIVENESS: &str = "liveness";
 
 /// Serves the routes until the shutdown is over. `ready` is asked twice a
 /// second; its answer is what the health service tells, so a full queue takes
-/// the instance out of rotation without restarting it.
+/// the instance out of rotation without restarting it. From `stop` on,
+/// connections close when they have nothing in flight.
 ///
 /// # Errors
 /// Where the transport fails.
@@ -25,6 +26,7 @@ pub async fn serve<R, F>(
     listener: TcpListener,
     routes: Routes,
     ready: R,
+    stop: impl Future<Output = ()>,
     shutdown: Shutdown,
     drain: DrainConfig,
 ) -> Result<(), tonic::transport::Error>
@@ -36,13 +38,6 @@ where
     reporter.set_service_status("", ServingStatus::NotServing).await;
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     let probe = tokio::spawn(report(reporter, ready, shutdown.clone()));
-    let stop = {
-        let shutdown = shutdown.clone();
-        async move {
-            shutdown.requested().await;
-            tokio::time::sleep(drain.notice()).await;
-        }
-    };
     let server = Server::builder()
         .tcp_nodelay(true)
         .initial_stream_window_size(1 << 20)

@@ -79,6 +79,12 @@ impl Shutdown {
         self.0.cancelled().await;
     }
 
+    /// Waits until the flag is up and balancers had time to notice.
+    pub async fn noticed(&self, drain: DrainConfig) {
+        self.requested().await;
+        tokio::time::sleep(drain.notice()).await;
+    }
+
     /// Runs a server to its end, cutting it `notice + drain` after the flag
     /// went up. Returns whether it ended by itself.
     pub async fn bound<F: Future>(&self, server: F, drain: DrainConfig) -> Option<F::Output> {

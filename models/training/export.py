@@ -61,6 +61,12 @@ def compact(model):
     return model
 
 
+def as_partner(weights):
+    """The partner that a file of two networks holds, or the one network of another file."""
+    held = {k: v for k, v in weights.items() if k.startswith(PARTNER)}
+    return held or {PARTNER + k: v for k, v in weights.items()}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=Path)
@@ -71,7 +77,7 @@ def main():
     args = p.parse_args()
     weights = load_weights(args.source)
     if args.partner:
-        weights |= {PARTNER + k: v for k, v in load_weights(args.partner).items()}
+        weights |= as_partner(load_weights(args.partner))
     mask = Mask(network_of(weights), partner_of(weights)).eval()
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:

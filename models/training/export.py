@@ -48,7 +48,8 @@ def compact(model):
             kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
             nodes.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
         else:
-            scale = np.abs(values).max(axis=(1, 2, 3), keepdims=True) / 127
+            # A channel of nothing but zeros has no scale of its own.
+            scale = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-12) / 127
             kept.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), name + "_i8"))
             kept.append(numpy_helper.from_array(scale.astype(np.float32), name + "_scale"))
             nodes.append(helper.make_node("Cast", [name + "_i8"], [name + "_whole"], to=TensorProto.FLOAT))

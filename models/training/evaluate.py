@@ -8,7 +8,7 @@ import torch
 
 import data
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Mask, network_of, normalise, partner_of
+from network import PREPARED_SIZE, SIZE, Mask, load_weights, network_of, normalise, partner_of
 
 
 @torch.no_grad()
@@ -38,7 +38,6 @@ def main():
     p.add_argument("--limit", type=int)
     p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
-    from train import load_weights
 
     weights = load_weights(args.weights)
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)

@@ -18,8 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import PARTNER, SIZE, Mask, network_of, partner_of
-from train import load_weights
+from network import PARTNER, SIZE, Mask, load_weights, network_of, partner_of
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32

@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
-from network import network_of, normalise
-from train import load_weights
+from network import load_weights, network_of, normalise
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5

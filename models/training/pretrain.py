@@ -21,10 +21,8 @@ from torch import nn
 
 from augment import colours
 from data import PHOTO_SUFFIXES, stretch
-from network import Cutout, normalise
-from train import load_weights
+from network import ENCODED, Cutout, load_weights, normalise
 
-FEATURES = 256
 HELD_OUT = 50  # every so many pictures one is kept for measuring
 
 
@@ -71,7 +69,7 @@ class Classifier(nn.Module):
     def __init__(self, network, classes):
         super().__init__()
         self.network = network
-        self.head = nn.Linear(FEATURES, classes)
+        self.head = nn.Linear(ENCODED, classes)
 
     def forward(self, x):
         return self.head(self.network.encode(x)[-1].mean((2, 3)))

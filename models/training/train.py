@@ -4,23 +4,35 @@ The schedule is a share of the given time (`--minutes`) or of a number of steps 
 repeatable): learning rate up over the first 2 %, then a cosine to nearly zero; small pictures first,
 full-size ones at the end. A checkpoint is written every few minutes and picked up again by the same
 command. `--out` receives `weights.safetensors`, the averaged weights, ready for `export.py`.
+
+`--classes` gives every step a second batch, of labelled pictures (`boxed.py`): the encoder keeps learning what
+there is in the world while the decoder learns masks. `torchrun --nproc-per-node 2 train.py …` trains in several
+processes, each with its own `--batch`, which on a CPU is faster than several threads.
 """
 
 import argparse
 import math
+import os
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+import torch.distributed as processes
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import nn
 
 import data
 import losses
 from augment import Sampler
+from boxed import Boxed
 from evaluate import evaluate
-from network import PREPARED_SIZE, Cutout, normalise
+from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, normalise
 
+CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
+LABEL_SMOOTHING = 0.1
+RANK, PROCESSES = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
 
 
@@ -36,6 +48,9 @@ def arguments():
     p.add_argument("--rate", type=float, default=2e-4)
     p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
+    p.add_argument("--classes", type=Path, help="labelled pictures, prepared by boxed.py")
+    p.add_argument("--class-batch", type=int, default=24)
+    p.add_argument("--class-sizes", type=int, nargs="+", default=[128, 192], help="their sizes, 0 for none, by the same --starts")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -51,10 +66,13 @@ class Run:
         self.network = Cutout().to(args.device, memory_format=torch.channels_last)
         if str(args.init) != "none" and args.init.exists():
             missing = self.network.load_state_dict(load_weights(args.init), strict=False)
-            print(f"from {args.init}; new: {len(missing.missing_keys)} tensors", flush=True)
+            report(f"from {args.init}; new: {len(missing.missing_keys)} tensors")
+        self.boxed = Boxed(args.classes) if args.classes else None
+        self.namer = nn.Linear(ENCODED, self.boxed.classes.max() + 1 if self.boxed else 1).to(args.device)
+        self.parameters = [*self.network.parameters(), *self.namer.parameters()]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        decay = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim == 1]
+        decay = [p for p in self.parameters if p.ndim > 1]
+        plain = [p for p in self.parameters if p.ndim == 1]
         groups = [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=args.rate, foreach=True)
         self.step, self.elapsed = 0, 0.0
@@ -65,12 +83,15 @@ class Run:
     def restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)
         self.network.load_state_dict(state["network"])
+        self.namer.load_state_dict(state["namer"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.average, self.step, self.elapsed = state["average"], state["step"], state["elapsed"]
-        print(f"resumed at step {self.step}", flush=True)
+        report(f"resumed at step {self.step}")
 
     def save(self):
-        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        if RANK > 0:
+            return
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "namer": self.namer.state_dict()}
         state |= {"average": self.average, "step": self.step, "elapsed": self.elapsed}
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
@@ -84,23 +105,56 @@ class Run:
         done = self.progress()
         return self.args.rate * max(0.01, min(done / 0.02 + 0.05, 1.0) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def picture_size(self):
-        return [s for s, start in zip(self.args.sizes, self.args.starts) if self.progress() >= start][-1]
+    def size_now(self, sizes):
+        return [s for s, start in zip(sizes, self.args.starts) if self.progress() >= start][-1]
 
     def train_step(self, sampler):
-        photos, masks, weights = (torch.from_numpy(a).to(self.args.device) for a in sampler.batch(self.args.batch, self.picture_size()))
+        """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
+        started = time.time()
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.args.device == "cuda"):
-            outputs = self.network(normalise(photos), auxiliary=True)
-        loss = losses.total([o.float() for o in outputs], masks, weights)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
+        found = [self.learn(*sampler.batch(self.args.batch, self.size_now(self.args.sizes)))]
+        size = self.size_now(self.args.class_sizes)
+        if self.boxed and size:
+            found.append(self.learn(*self.boxed.batch(self.args.class_batch, size, sampler.rng)))
+        if PROCESSES > 1:
+            self.share_gradients()
+        nn.utils.clip_grad_norm_(self.parameters, 2.0)
         self.optimizer.step()
         self.step += 1
         self.update_average()
+        self.pass_time(time.time() - started)
+        return found
+
+    def learn(self, photos, masks, weights, classes=None):
+        """Adds a batch's gradients; returns its loss."""
+        photos, masks, weights = (torch.from_numpy(a).to(self.args.device) for a in (photos, masks, weights))
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.args.device == "cuda"):
+            features = self.network.encode(normalise(photos))
+            outputs = self.network.decode(features, auxiliary=True)
+            names = self.namer(features[-1].mean((2, 3))) if classes is not None else None
+        loss = losses.total([o.float() for o in outputs], masks, weights)
+        if names is not None:
+            classes = torch.from_numpy(classes).to(self.args.device)
+            loss = loss + CLASS_SHARE * F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
+        loss.backward()
         return loss.item()
+
+    def share_gradients(self):
+        """All processes go on with the mean of their gradients."""
+        given = [p.grad for p in self.parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in given])
+        processes.all_reduce(flat)
+        for gradient, mean in zip(given, (flat / PROCESSES).split([g.numel() for g in given])):
+            gradient.copy_(mean.view_as(gradient))
+
+    def pass_time(self, seconds):
+        """Counts a step's time, the first process's for all: the rate must be the same everywhere."""
+        seconds = torch.tensor(seconds)
+        if PROCESSES > 1:
+            processes.broadcast(seconds, 0)
+        self.elapsed += seconds.item()
 
     @torch.no_grad()
     def update_average(self):
@@ -114,8 +168,9 @@ class Run:
         return network.eval()
 
 
-def load_weights(path):
-    return {k: v.float() for k, v in load_file(path).items()}
+def report(line):
+    if RANK == 0:
+        print(line, flush=True)
 
 
 def main():
@@ -124,28 +179,30 @@ def main():
         torch.set_num_threads(args.threads)
         torch.set_flush_denormal(True)
         data.cv2.setNumThreads(args.threads)
+    if PROCESSES > 1:
+        processes.init_process_group("nccl" if args.device == "cuda" else "gloo")
     args.out.mkdir(parents=True, exist_ok=True)
     pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE)
-    print(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out", flush=True)
+    report(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out")
     run = Run(args)
-    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step]))
-    last_save = last_look = clock = time.time()
+    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]))
+    last_save = last_look = time.time()
     recent = []
     while run.progress() < 1:
         recent.append(run.train_step(sampler))
-        now = time.time()
-        run.elapsed, clock = run.elapsed + now - clock, now
         if run.step % 50 == 0:
-            print(f"step {run.step} {run.progress():.3f} rate {run.rate():.2e} loss {np.mean(recent):.4f}", flush=True)
+            means = " ".join(f"{np.mean(column):.4f}" for column in zip(*recent[-50:]))
+            report(f"step {run.step} {run.progress():.3f} rate {run.rate():.2e} loss {means}")
             recent = []
-        if now - last_save > 120:
+        if time.time() - last_save > 120:
             run.save()
-            last_save = now
-        if now - last_look > 600:
-            print("held out (100):", evaluate(run.averaged_network(), pictures, limit=100), flush=True)
+            last_save = time.time()
+        if RANK == 0 and time.time() - last_look > 600:
+            report(f"held out (100): {evaluate(run.averaged_network(), pictures, limit=100)}")
             last_look = time.time()
     run.save()
-    print("held out:", evaluate(run.averaged_network(), pictures), flush=True)
+    if RANK == 0:
+        report(f"held out: {evaluate(run.averaged_network(), pictures)}")
 
 
 if __name__ == "__main__":

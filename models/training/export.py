@@ -3,7 +3,7 @@
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
 [1, 1, S, S] in 0…1. Weights are stored as float16, the largest tensors as 8-bit integers with a scale for
 each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
-`--partner` another network sees the mirror image. With `--weights` the half-precision weights of both are
+`--partner` another network sees the photo, and the first only its mirror image. With `--weights` the half-precision weights of both are
 kept as safetensors, to train on from.
 """
 
@@ -71,7 +71,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=Path)
     p.add_argument("target", type=Path)
-    p.add_argument("--partner", type=Path, help="weights of the network that sees the mirror image")
+    p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()

@@ -21,6 +21,7 @@ from network import load_weights, network_of, normalise
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5
 UNDECIDED = 0.22  # mean of 4α(1−α) above which a photo is left out
+LEAST = 0.02  # mean alpha below which the networks have found nothing, which teaches nothing either
 
 
 def arguments():
@@ -58,7 +59,7 @@ def main():
         photo = Image.open(file).convert("RGB")
         photo.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.BILINEAR)
         alpha = agreed(networks, np.asarray(photo), args.sizes, args.device)
-        if (4 * alpha * (1 - alpha)).mean() <= UNDECIDED:
+        if alpha.mean() >= LEAST and (4 * alpha * (1 - alpha)).mean() <= UNDECIDED:
             photo.save(args.out / f"{number:06}.webp", quality=90)
             Image.fromarray((alpha * 255 + 0.5).astype(np.uint8)).save(args.out / f"{number:06}.png")
             kept += 1

@@ -139,7 +139,7 @@ def partner_of(weights):
 
 
 class Mask(nn.Module):
-    """What is served: one network sees the photo, its partner (or itself again) the mirror image, one
+    """What is served: one network sees the mirror image, its partner (or itself again) the photo, one
     after the other (a batch is slower); the logits are averaged, and the mask is made `SHARPNESS`
     times steeper, which turns haze into background. Input [N, 3, S, S], normalised; output alpha
     [N, 1, S, S] in 0…1."""
@@ -152,8 +152,8 @@ class Mask(nn.Module):
     def forward(self, image):
         # An index instead of a flip: a plain Gather is what every engine can run.
         backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
-        mirrored = self.partner(image.index_select(3, backwards)).index_select(3, backwards)
-        return torch.sigmoid(SHARPNESS / 2 * (self.network(image) + mirrored))
+        mirrored = self.network(image.index_select(3, backwards)).index_select(3, backwards)
+        return torch.sigmoid(SHARPNESS / 2 * (self.partner(image) + mirrored))
 
 
 def normalise(photos):

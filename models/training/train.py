@@ -180,9 +180,13 @@ def main():
         torch.set_flush_denormal(True)
         data.cv2.setNumThreads(args.threads)
     if PROCESSES > 1:
-        processes.init_process_group("nccl" if args.device == "cuda" else "gloo")
+        processes.init_process_group("gloo")
     args.out.mkdir(parents=True, exist_ok=True)
+    if RANK > 0:
+        processes.barrier()  # the first one decodes the pictures for all
     pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE)
+    if RANK == 0 and PROCESSES > 1:
+        processes.barrier()
     report(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out")
     run = Run(args)
     sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]))

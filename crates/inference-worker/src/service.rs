@@ -53,6 +53,7 @@ pub struct InferenceService {
     networks: Arc<Networks>,
     draining: Arc<AtomicBool>,
     tidying: Arc<AtomicBool>,
+    worked: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -90,6 +91,7 @@ impl InferenceService {
             networks: Arc::new(Networks::new(networks)?),
             draining: Arc::default(),
             tidying: Arc::default(),
+            worked: Arc::default(),
         })
     }
 
@@ -116,9 +118,10 @@ impl InferenceService {
         !self.draining.load(Ordering::Relaxed) && self.workers.admission.has_room()
     }
 
-    /// Sees to it that free memory is given back once the work pauses. Not before:
-    /// the next picture would fetch the same pages again.
+    /// Sees to it that free memory is given back once the work has paused for a while.
+    /// Not before: the next picture would fetch the same pages again.
     fn keep_tidy(&self) {
+        self.worked.store(true, Ordering::Relaxed);
         if self.tidying.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -127,7 +130,7 @@ impl InferenceService {
             let mut working = true;
             while working {
                 tokio::time::sleep(TIDY_EVERY).await;
-                working = service.has_jobs();
+                working = service.worked.swap(false, Ordering::Relaxed) || service.has_jobs();
             }
             // Where the runtime is going away there is nothing to tidy.
             let _ = tokio::task::spawn_blocking(memory::trim).await;

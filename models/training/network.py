@@ -132,9 +132,14 @@ def network_of(weights):
 PARTNER = "partner."  # prefix of the second network's weights
 
 
+def partner_weights(weights):
+    """The second network's tensors of a dictionary of `weights`, under their own names; empty where there are none."""
+    return {k.removeprefix(PARTNER): v for k, v in weights.items() if k.startswith(PARTNER)}
+
+
 def partner_of(weights):
     """The second network that a dictionary of `weights` holds, or None."""
-    own = {k.removeprefix(PARTNER): v for k, v in weights.items() if k.startswith(PARTNER)}
+    own = partner_weights(weights)
     return network_of(own) if own else None
 
 

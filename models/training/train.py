@@ -5,8 +5,9 @@ repeatable): learning rate up over the first 2 %, then a cosine to nearly zero; 
 full-size ones at the end. A checkpoint is written every few minutes and picked up again by the same
 command. `--out` receives `weights.safetensors`, the averaged weights, ready for `export.py`.
 
-`--classes` gives every step a second batch, of labelled pictures (`boxed.py`): the encoder keeps learning what
-there is in the world while the decoder learns masks. `torchrun --nproc-per-node 2 train.py …` trains in several
+`--classes` gives every step a second batch, of labelled pictures (`boxed.py`), in turn from each of the given caches: the
+encoder keeps learning what there is in the world while the decoder learns masks. `--partner` trains the second of the two
+served networks instead of the first. `torchrun --nproc-per-node 2 train.py …` trains in several
 processes, each with its own `--batch`, which on a CPU is faster than several threads.
 """
 
@@ -28,7 +29,7 @@ import losses
 from augment import Sampler
 from boxed import Boxed
 from evaluate import evaluate
-from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, normalise
+from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, network_of, normalise, partner_weights
 
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
 LABEL_SMOOTHING = 0.1
@@ -48,9 +49,10 @@ def arguments():
     p.add_argument("--rate", type=float, default=2e-4)
     p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
-    p.add_argument("--classes", type=Path, help="labelled pictures, prepared by boxed.py")
-    p.add_argument("--class-batch", type=int, default=24)
-    p.add_argument("--class-sizes", type=int, nargs="+", default=[128, 192], help="their sizes, 0 for none, by the same --starts")
+    p.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
+    p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by boxed.py")
+    p.add_argument("--class-batch", type=int, default=24, help="how many of 128 px; of larger ones as many as have no more pixels")
+    p.add_argument("--class-share", type=float, default=0.75, help="share of the schedule until when they are shown")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -63,12 +65,16 @@ class Run:
     def __init__(self, args):
         self.args = args
         torch.manual_seed(args.seed)
-        self.network = Cutout().to(args.device, memory_format=torch.channels_last)
-        if str(args.init) != "none" and args.init.exists():
-            missing = self.network.load_state_dict(load_weights(args.init), strict=False)
+        self.network = Cutout(grown=not args.partner).to(args.device, memory_format=torch.channels_last)
+        if str(args.init) != "none":
+            weights = load_weights(args.init)
+            own = partner_weights(weights) if args.partner else {}
+            missing = self.network.load_state_dict(own or weights, strict=False)
             report(f"from {args.init}; new: {len(missing.missing_keys)} tensors")
-        self.boxed = Boxed(args.classes) if args.classes else None
-        self.namer = nn.Linear(ENCODED, self.boxed.classes.max() + 1 if self.boxed else 1).to(args.device)
+        self.boxed = [Boxed(cache) for cache in args.classes]
+        # The caches' classes are numbered on from one another.
+        self.first_classes = np.cumsum([0] + [b.classes.max() + 1 for b in self.boxed])
+        self.namer = nn.Linear(ENCODED, max(1, self.first_classes[-1])).to(args.device)
         self.parameters = [*self.network.parameters(), *self.namer.parameters()]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
         decay = [p for p in self.parameters if p.ndim > 1]
@@ -105,8 +111,15 @@ class Run:
         done = self.progress()
         return self.args.rate * max(0.01, min(done / 0.02 + 0.05, 1.0) * 0.5 * (1 + math.cos(math.pi * done)))
 
-    def size_now(self, sizes):
-        return [s for s, start in zip(sizes, self.args.starts) if self.progress() >= start][-1]
+    def size_now(self):
+        return [s for s, start in zip(self.args.sizes, self.args.starts) if self.progress() >= start][-1]
+
+    def named_batch(self, rng):
+        turn = self.step % len(self.boxed)
+        boxed = self.boxed[turn]
+        count = min(self.args.class_batch, round(self.args.class_batch * (128 / boxed.side) ** 2))
+        photos, masks, weights, classes = boxed.batch(count, rng)
+        return photos, masks, weights, classes + self.first_classes[turn]
 
     def train_step(self, sampler):
         """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
@@ -114,10 +127,9 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         self.optimizer.zero_grad(set_to_none=True)
-        found = [self.learn(*sampler.batch(self.args.batch, self.size_now(self.args.sizes)))]
-        size = self.size_now(self.args.class_sizes)
-        if self.boxed and size:
-            found.append(self.learn(*self.boxed.batch(self.args.class_batch, size, sampler.rng)))
+        found = [self.learn(*sampler.batch(self.args.batch, self.size_now()))]
+        if self.boxed and self.progress() < self.args.class_share:
+            found.append(self.learn(*self.named_batch(sampler.rng)))
         if PROCESSES > 1:
             self.share_gradients()
         nn.utils.clip_grad_norm_(self.parameters, 2.0)
@@ -132,9 +144,9 @@ class Run:
         photos, masks, weights = (torch.from_numpy(a).to(self.args.device) for a in (photos, masks, weights))
         with torch.autocast("cuda", torch.bfloat16, enabled=self.args.device == "cuda"):
             features = self.network.encode(normalise(photos))
-            outputs = self.network.decode(features, auxiliary=True)
+            outputs = self.network.decode(features, auxiliary=True) if weights.any() else None
             names = self.namer(features[-1].mean((2, 3))) if classes is not None else None
-        loss = losses.total([o.float() for o in outputs], masks, weights)
+        loss = losses.total([o.float() for o in outputs], masks, weights) if outputs else 0
         if names is not None:
             classes = torch.from_numpy(classes).to(self.args.device)
             loss = loss + CLASS_SHARE * F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
@@ -163,9 +175,7 @@ class Run:
         torch._foreach_lerp_(ours, theirs, 1 - keep)
 
     def averaged_network(self):
-        network = Cutout().to(self.args.device)
-        network.load_state_dict(self.average)
-        return network.eval()
+        return network_of(self.average).to(self.args.device)
 
 
 def report(line):

@@ -140,8 +140,10 @@ def surroundings(box, side):
     return (int(max(0, left - wide)), int(max(0, top - high)), int(min(side, right + wide)), int(min(side, bottom + high)))
 
 
-def inside(box, margin):
+def inside(box, side):
+    """Where the subject may be: the box and a margin around it, as bool [S, S]."""
     left, top, right, bottom = box
+    margin = round(MARGIN * side)
     area = np.zeros((side, side), bool)
     area[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = True
     return area

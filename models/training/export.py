@@ -18,7 +18,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import PARTNER, SIZE, Mask, load_weights, network_of, partner_of
+from network import PARTNER, SIZE, Mask, load_weights, network_of, partner_of, partner_weights
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
@@ -63,8 +63,7 @@ def compact(model):
 
 def as_partner(weights):
     """The partner that a file of two networks holds, or the one network of another file."""
-    held = {k: v for k, v in weights.items() if k.startswith(PARTNER)}
-    return held or {PARTNER + k: v for k, v in weights.items()}
+    return {PARTNER + k: v for k, v in (partner_weights(weights) or weights).items()}
 
 
 def main():

@@ -17,9 +17,14 @@ def structure(logits, mask, weights):
     return entropy + (1 - (both + floor) / (either + floor)).mean()
 
 
-def total(outputs, mask, weights):
-    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks."""
+def total(outputs, mask, weights, pair=None):
+    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks. With `pair`, a share and the
+    logits of another network, that share of the full-size loss is taken of the sum of both networks' logits, as `Mask` serves
+    them: the one that learns makes up for the other's mistakes (boosting)."""
     loss = structure(outputs[0], mask, weights)
+    if pair:
+        share, others = pair
+        loss = (1 - share) * loss + share * structure(outputs[0] + others, mask, weights)
     for share, output in zip(AUXILIARY_WEIGHTS, outputs[1:]):
         size = output.shape[-2:]
         loss = loss + share * structure(output, F.adaptive_avg_pool2d(mask, size), F.adaptive_avg_pool2d(weights, size))

@@ -7,13 +7,15 @@ command. `--out` receives `weights.safetensors`, the averaged weights, ready for
 
 `--classes` gives every step a second batch, of labelled pictures (`boxed.py`), in turn from each of the given caches: the
 encoder keeps learning what there is in the world while the decoder learns masks. `--partner` trains the second of the two
-served networks instead of the first. `torchrun --nproc-per-node 2 train.py …` trains in several
-processes, each with its own `--batch`, which on a CPU is faster than several threads.
+served networks instead of the first; with `--pair-share` each learns to make up for the other's mistakes.
+`torchrun --nproc-per-node 2 train.py …` trains in several processes, each with its own `--batch`, which on a CPU is faster
+than several threads.
 """
 
 import argparse
 import math
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def arguments():
     p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
     p.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
+    p.add_argument("--pair-share", type=float, default=0.0, help="share of the loss that is the pair's, the other network standing still")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by boxed.py")
     p.add_argument("--class-batch", type=int, default=24, help="how many of 128 px; of larger ones as many as have no more pixels")
     p.add_argument("--class-share", type=float, default=0.75, help="share of the schedule until when they are shown")
@@ -66,11 +69,16 @@ class Run:
         self.args = args
         torch.manual_seed(args.seed)
         self.network = Cutout(grown=not args.partner).to(args.device, memory_format=torch.channels_last)
+        self.other = None
         if str(args.init) != "none":
             weights = load_weights(args.init)
-            own = partner_weights(weights) if args.partner else {}
+            own, others = (partner_weights(weights), weights) if args.partner else (weights, partner_weights(weights))
             missing = self.network.load_state_dict(own or weights, strict=False)
             report(f"from {args.init}; new: {len(missing.missing_keys)} tensors")
+            if args.pair_share and others:
+                self.other = network_of(others).to(args.device, memory_format=torch.channels_last)
+        if args.pair_share and not self.other:
+            sys.exit("--pair-share needs an --init file that holds both networks")
         self.boxed = [Boxed(cache) for cache in args.classes]
         # The caches' classes are numbered on from one another.
         self.first_classes = np.cumsum([0] + [b.classes.max() + 1 for b in self.boxed])
@@ -143,15 +151,22 @@ class Run:
         """Adds a batch's gradients; returns its loss."""
         photos, masks, weights = (torch.from_numpy(a).to(self.args.device) for a in (photos, masks, weights))
         with torch.autocast("cuda", torch.bfloat16, enabled=self.args.device == "cuda"):
-            features = self.network.encode(normalise(photos))
+            photos = normalise(photos)
+            features = self.network.encode(photos)
             outputs = self.network.decode(features, auxiliary=True) if weights.any() else None
             names = self.namer(features[-1].mean((2, 3))) if classes is not None else None
-        loss = losses.total([o.float() for o in outputs], masks, weights) if outputs else 0
+            pair = self.pair(photos) if self.other and classes is None else None
+        loss = losses.total([o.float() for o in outputs], masks, weights, pair) if outputs else 0
         if names is not None:
             classes = torch.from_numpy(classes).to(self.args.device)
             loss = loss + CLASS_SHARE * F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
         loss.backward()
         return loss.item()
+
+    @torch.no_grad()
+    def pair(self, photos):
+        """What `losses.total` wants to know of the other network."""
+        return self.args.pair_share, self.other(photos).float()
 
     def share_gradients(self):
         """All processes go on with the mean of their gradients."""

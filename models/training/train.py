@@ -7,7 +7,7 @@ command. `--out` receives `weights.safetensors`, the averaged weights, ready for
 
 `--classes` gives every step a second batch, of labelled pictures (`boxed.py`), in turn from each of the given caches: the
 encoder keeps learning what there is in the world while the decoder learns masks. `--partner` trains the second of the two
-served networks instead of the first; with `--pair-share` each learns to make up for the other's mistakes.
+served networks instead of the first; with `--pair-share` it learns to make up for the other's mistakes.
 `torchrun --nproc-per-node 2 train.py …` trains in several processes, each with its own `--batch`, which on a CPU is faster
 than several threads.
 """

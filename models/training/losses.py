@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from network import SHARPNESS
+
 AUXILIARY_WEIGHTS = (0.2, 0.3, 0.4)
 
 
@@ -19,12 +21,12 @@ def structure(logits, mask, weights):
 
 def total(outputs, mask, weights, pair=None):
     """Deep supervision: the full-size loss and the coarse ones against area-averaged masks. With `pair`, a share and the
-    logits of another network, that share of the full-size loss is taken of the sum of both networks' logits, as `Mask` serves
-    them: the one that learns makes up for the other's mistakes (boosting)."""
+    logits of another network, that share of the full-size loss is taken of both together, as steep as `Mask` serves them: the
+    one that learns makes up for the other's mistakes (boosting). The level of half is left to be chosen afterwards."""
     loss = structure(outputs[0], mask, weights)
     if pair:
         share, others = pair
-        loss = (1 - share) * loss + share * structure(outputs[0] + others, mask, weights)
+        loss = (1 - share) * loss + share * structure(SHARPNESS / 2 * (outputs[0] + others), mask, weights)
     for share, output in zip(AUXILIARY_WEIGHTS, outputs[1:]):
         size = output.shape[-2:]
         loss = loss + share * structure(output, F.adaptive_avg_pool2d(mask, size), F.adaptive_avg_pool2d(weights, size))

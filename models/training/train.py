@@ -72,11 +72,11 @@ class Run:
         self.other = None
         if str(args.init) != "none":
             weights = load_weights(args.init)
-            own, others = (partner_weights(weights), weights) if args.partner else (weights, partner_weights(weights))
-            missing = self.network.load_state_dict(own or weights, strict=False)
+            partner = partner_weights(weights)
+            missing = self.network.load_state_dict(partner if args.partner and partner else weights, strict=False)
             report(f"from {args.init}; new: {len(missing.missing_keys)} tensors")
-            if args.pair_share and others:
-                self.other = network_of(others).to(args.device, memory_format=torch.channels_last)
+            if args.pair_share and partner:
+                self.other = network_of(weights if args.partner else partner).to(args.device, memory_format=torch.channels_last)
         if args.pair_share and not self.other:
             sys.exit("--pair-share needs an --init file that holds both networks")
         self.boxed = [Boxed(cache) for cache in args.classes]

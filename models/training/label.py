@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
-from network import load_weights, network_of, normalise
+from network import HALF, load_weights, network_of, normalise
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5
@@ -45,7 +45,7 @@ def agreed(networks, photo, sizes, device):
         for network in networks:
             for y in (network(x), network(x.flip(3)).flip(3)):
                 logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear"))
-    return torch.sigmoid(SHARPNESS * torch.stack(logits).mean(0))[0, 0].cpu().numpy()
+    return torch.sigmoid(SHARPNESS * (torch.stack(logits).mean(0) - HALF))[0, 0].cpu().numpy()
 
 
 def main():

@@ -31,10 +31,12 @@ import losses
 from augment import Sampler
 from boxed import Boxed
 from evaluate import evaluate
+from muon import Muon, suits
 from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, network_of, normalise, partner_weights
 
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
 LABEL_SMOOTHING = 0.1
+WEIGHT_DECAY = 0.02
 RANK, PROCESSES = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
 
@@ -85,27 +87,34 @@ class Run:
         self.namer = nn.Linear(ENCODED, max(1, self.first_classes[-1])).to(args.device)
         self.parameters = [*self.network.parameters(), *self.namer.parameters()]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        decay = [p for p in self.parameters if p.ndim > 1]
-        plain = [p for p in self.parameters if p.ndim == 1]
-        groups = [{"params": decay, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=args.rate, foreach=True)
+        self.optimizers = self.optimizers_of(args.rate)
         self.step, self.elapsed = 0, 0.0
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.restore()
 
+    def optimizers_of(self, rate):
+        """Muon for the network's matrices; AdamW for the rest and for the layer that names classes."""
+        matrices = [p for p in self.network.parameters() if suits(p)]
+        others = [p for p in self.network.parameters() if p.ndim > 1 and not suits(p)] + [self.namer.weight]
+        plain = [p for p in self.parameters if p.ndim == 1]
+        groups = [{"params": others, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
+        return [Muon(matrices, rate, WEIGHT_DECAY, RANK, PROCESSES), torch.optim.AdamW(groups, lr=rate, foreach=True)]
+
     def restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)
         self.network.load_state_dict(state["network"])
         self.namer.load_state_dict(state["namer"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"]):
+            optimizer.load_state_dict(kept)
         self.average, self.step, self.elapsed = state["average"], state["step"], state["elapsed"]
         report(f"resumed at step {self.step}")
 
     def save(self):
         if RANK > 0:
             return
-        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict(), "namer": self.namer.state_dict()}
+        state = {"network": self.network.state_dict(), "namer": self.namer.state_dict()}
+        state |= {"optimizers": [o.state_dict() for o in self.optimizers]}
         state |= {"average": self.average, "step": self.step, "elapsed": self.elapsed}
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
@@ -132,16 +141,18 @@ class Run:
     def train_step(self, sampler):
         """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
         started = time.time()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate()
+            optimizer.zero_grad(set_to_none=True)
         found = [self.learn(*sampler.batch(self.args.batch, self.size_now()))]
         if self.boxed and self.progress() < self.args.class_share:
             found.append(self.learn(*self.named_batch(sampler.rng)))
         if PROCESSES > 1:
             self.share_gradients()
         nn.utils.clip_grad_norm_(self.parameters, 2.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self.update_average()
         self.pass_time(time.time() - started)
@@ -189,8 +200,11 @@ class Run:
         ours, theirs = list(self.average.values()), list(self.network.state_dict().values())
         torch._foreach_lerp_(ours, theirs, 1 - keep)
 
-    def averaged_network(self):
-        return network_of(self.average).to(self.args.device)
+    def evaluate(self, pictures, limit=None):
+        """Figures of what would be served: the averaged network with its partner where the pair is trained, or alone."""
+        own = network_of(self.average).to(self.args.device)
+        first, second = (self.other, own) if self.other and self.args.partner else (own, self.other)
+        return evaluate(first, pictures, limit, partner=second)
 
 
 def report(line):
@@ -227,11 +241,11 @@ def main():
             run.save()
             last_save = time.time()
         if RANK == 0 and time.time() - last_look > 600:
-            report(f"held out (100): {evaluate(run.averaged_network(), pictures, limit=100)}")
+            report(f"held out (100): {run.evaluate(pictures, limit=100)}")
             last_look = time.time()
     run.save()
     if RANK == 0:
-        report(f"held out: {evaluate(run.averaged_network(), pictures)}")
+        report(f"held out: {run.evaluate(pictures)}")
 
 
 if __name__ == "__main__":

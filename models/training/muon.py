@@ -20,6 +20,25 @@ def suits(parameter):
     return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) in SIDES
 
 
+def optimizers_for(network, head, rate, weight_decay, rank=0, count=1):
+    """Muon for the network's matrices; AdamW for its other parameters and for `head`, the layer that names classes."""
+    matrices = [p for p in network.parameters() if suits(p)]
+    others = [p for p in network.parameters() if not suits(p)] + list(head.parameters())
+    groups = [
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    return [Muon(matrices, rate, weight_decay, rank, count), torch.optim.AdamW(groups, lr=rate, foreach=True)]
+
+
+def prepare_step(optimizers, rate):
+    """Sets the rate and forgets the gradients of the step before."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad(set_to_none=True)
+
+
 def balanced(gradient):
     """The nearest orthogonal matrix, roughly, of a matrix [M, N], by Newton-Schulz rounds."""
     a, b, c = QUINTIC

@@ -1,10 +1,10 @@
-"""Teach the encoder the classes of labelled pictures: `python pretrain.py IMAGES --minutes 30`.
+"""Teach the encoder the classes of labelled pictures: `python pretrain.py IMAGES… --minutes 30`.
 
-`IMAGES` holds one folder per class, with the pictures anywhere below it (the layout of Tiny-ImageNet's
-`train`). All of it is decoded once into `OUT/labelled-SIZE.npy`. `OUT/encoder.safetensors` then holds the
-whole network with the taught encoder, for `train.py --init OUT/encoder.safetensors`. Classes make a
-better start for masks than noise does: what the encoder knows of animals, people and things it need not learn
-from the far fewer masks.
+Each `IMAGES` holds one folder per class, with the pictures anywhere below it (the layout of Tiny-ImageNet's
+`train`); the classes of several are told apart. All of it is decoded once into `OUT/labelled-SIZE.npy`.
+`OUT/encoder.safetensors` then holds the whole network with the taught encoder, for
+`train.py --init OUT/encoder.safetensors`. Classes make a better start for masks than noise does: what the
+encoder knows of animals, people and things it need not learn from the far fewer masks.
 """
 
 import argparse
@@ -28,9 +28,10 @@ HELD_OUT = 50  # every so many pictures one is kept for measuring
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("images", type=Path)
+    p.add_argument("images", type=Path, nargs="+")
     p.add_argument("--out", default="run", type=Path)
     p.add_argument("--init", type=Path, help="weights to go on from (default: random ones)")
+    p.add_argument("--partner", action="store_true", help="teach the partner's encoder, the smaller one")
     p.add_argument("--minutes", type=float, default=30)
     p.add_argument("--size", type=int, default=80, help="side of the decoded pictures")
     p.add_argument("--batch", type=int, default=64)
@@ -41,11 +42,11 @@ def arguments():
     return p.parse_args()
 
 
-def prepare(root, out, size):
-    """The pictures as uint8 [N, size, size, 3] and their classes as int64 [N]."""
+def prepare(roots, out, size):
+    """The pictures below all `roots` as uint8 [N, size, size, 3] and their classes as int64 [N]."""
     photos, labels = out / f"labelled-{size}.npy", out / f"labels-{size}.npy"
     if not labels.exists():
-        classes = sorted(p for p in root.iterdir() if p.is_dir())
+        classes = [p for root in roots for p in sorted(root.iterdir()) if p.is_dir()]
         files = [(f, c) for c, folder in enumerate(classes) for f in sorted(folder.rglob("*")) if f.suffix.lower() in PHOTO_SUFFIXES]
         pictures = np.lib.format.open_memmap(photos, "w+", np.uint8, (len(files), size, size, 3))
         for row, (file, _) in enumerate(files):
@@ -96,7 +97,7 @@ def main():
     photos, labels = prepare(args.images, args.out, args.size)
     rows = np.random.default_rng(0).permutation(len(labels))
     held_out, rows = rows[: len(rows) // HELD_OUT], rows[len(rows) // HELD_OUT :]
-    network = Cutout()
+    network = Cutout(grown=not args.partner)
     if args.init:
         network.load_state_dict(load_weights(args.init), strict=False)
     model = Classifier(network, labels.max() + 1).to(args.device, memory_format=torch.channels_last)

@@ -31,7 +31,7 @@ import losses
 from augment import Sampler
 from boxed import Boxed
 from evaluate import evaluate
-from muon import Muon, suits
+from muon import optimizers_for, prepare_step
 from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, network_of, normalise, partner_weights
 
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
@@ -87,19 +87,11 @@ class Run:
         self.namer = nn.Linear(ENCODED, max(1, self.first_classes[-1])).to(args.device)
         self.parameters = [*self.network.parameters(), *self.namer.parameters()]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.optimizers = self.optimizers_of(args.rate)
+        self.optimizers = optimizers_for(self.network, self.namer, args.rate, WEIGHT_DECAY, RANK, PROCESSES)
         self.step, self.elapsed = 0, 0.0
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
             self.restore()
-
-    def optimizers_of(self, rate):
-        """Muon for the network's matrices; AdamW for the rest and for the layer that names classes."""
-        matrices = [p for p in self.network.parameters() if suits(p)]
-        others = [p for p in self.network.parameters() if p.ndim > 1 and not suits(p)] + [self.namer.weight]
-        plain = [p for p in self.parameters if p.ndim == 1]
-        groups = [{"params": others, "weight_decay": WEIGHT_DECAY}, {"params": plain, "weight_decay": 0.0}]
-        return [Muon(matrices, rate, WEIGHT_DECAY, RANK, PROCESSES), torch.optim.AdamW(groups, lr=rate, foreach=True)]
 
     def restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)
@@ -141,10 +133,7 @@ class Run:
     def train_step(self, sampler):
         """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
         started = time.time()
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.rate()
-            optimizer.zero_grad(set_to_none=True)
+        prepare_step(self.optimizers, self.rate())
         found = [self.learn(*sampler.batch(self.args.batch, self.size_now()))]
         if self.boxed and self.progress() < self.args.class_share:
             found.append(self.learn(*self.named_batch(sampler.rng)))

@@ -6,7 +6,8 @@ everything else, and several processes share the work.
 """
 
 import torch
-import torch.distributed as processes
+
+from parallel import PROCESSES, RANK, added_up
 
 MOMENTUM = 0.95
 ROUNDS = 5
@@ -20,7 +21,7 @@ def suits(parameter):
     return parameter.ndim > 1 and min(parameter.shape[0], parameter[0].numel()) in SIDES
 
 
-def optimizers_for(network, head, rate, weight_decay, rank=0, count=1):
+def optimizers_for(network, head, rate, weight_decay):
     """Muon for the network's matrices; AdamW for its other parameters and for `head`, the layer that names classes."""
     matrices = [p for p in network.parameters() if suits(p)]
     others = [p for p in network.parameters() if not suits(p)] + list(head.parameters())
@@ -28,7 +29,7 @@ def optimizers_for(network, head, rate, weight_decay, rank=0, count=1):
         {"params": [p for p in others if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in others if p.ndim == 1], "weight_decay": 0.0},
     ]
-    return [Muon(matrices, rate, weight_decay, rank, count), torch.optim.AdamW(groups, lr=rate, foreach=True)]
+    return [Muon(matrices, rate, weight_decay), torch.optim.AdamW(groups, lr=rate, foreach=True)]
 
 
 def prepare_step(optimizers, rate):
@@ -52,47 +53,42 @@ def balanced(gradient):
 
 class Muon(torch.optim.Optimizer):
     """Steps have one length whatever the matrix's shape, near AdamW's (Liu et al. 2025, "Muon is scalable for LLM
-    training"), so one rate fits both. With several processes, whose gradients must be the same, process `rank` of
-    `count` balances its share of the matrices and all add theirs up."""
+    training"), so one rate fits both. Of several processes, whose gradients must be the same, each balances its share of
+    the matrices and all add theirs up."""
 
-    def __init__(self, parameters, lr, weight_decay=0.0, rank=0, count=1):
+    def __init__(self, parameters, lr, weight_decay=0.0):
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
-        self.rank, self.count = rank, count
+        self.own = own_share([p for group in self.param_groups for p in group["params"]])
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
-            own = self.own_share(parameters)
             aims = [self.aim(p) for p in parameters]
-            steps = [step_towards(a) if i in own else torch.zeros_like(a) for i, a in enumerate(aims)]
-            for parameter, step in zip(parameters, self.added_up(steps)):
+            steps = [step_towards(a) if p in self.own else torch.zeros_like(a) for p, a in zip(parameters, aims)]
+            for parameter, step in zip(parameters, added_up(steps)):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step.view(parameter.shape), alpha=group["lr"])
 
     def aim(self, parameter):
         """The averaged gradient, looked at one step ahead (Nesterov), as a matrix."""
-        average = self.state[parameter].setdefault("average", torch.zeros_like(parameter))
-        average.lerp_(parameter.grad, 1 - MOMENTUM)
+        state = self.state[parameter]
+        if not state:
+            state["average"] = torch.zeros_like(parameter)
+        average = state["average"].lerp_(parameter.grad, 1 - MOMENTUM)
         return parameter.grad.lerp(average, MOMENTUM).flatten(1)
 
-    def own_share(self, parameters):
-        """The indices of the matrices that this process balances: the dearest is always given to the least busy."""
-        costs = [min(p.shape[0], p[0].numel()) * p.numel() for p in parameters]
-        busy = [0] * self.count
-        own = set()
-        for index in sorted(range(len(costs)), key=lambda i: -costs[i]):
-            least = busy.index(min(busy))
-            busy[least] += costs[index]
-            if least == self.rank:
-                own.add(index)
-        return own
 
-    def added_up(self, steps):
-        if self.count == 1:
-            return steps
-        flat = torch.cat([s.flatten() for s in steps])
-        processes.all_reduce(flat)
-        return flat.split([s.numel() for s in steps])
+def own_share(parameters):
+    """The matrices that this process balances: the dearest is always given to the least busy."""
+    cost = lambda p: min(p.shape[0], p[0].numel()) * p.numel()
+    busy = [0] * PROCESSES
+    own = set()
+    for parameter in sorted(parameters, key=cost, reverse=True):
+        least = busy.index(min(busy))
+        busy[least] += cost(parameter)
+        if least == RANK:
+            own.add(parameter)
+    return own
 
 
 def step_towards(aim):

@@ -14,7 +14,6 @@ than several threads.
 
 import argparse
 import math
-import os
 import sys
 import time
 from pathlib import Path
@@ -33,11 +32,11 @@ from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
 from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, network_of, normalise, partner_weights
+from parallel import PROCESSES, RANK, added_up
 
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
 LABEL_SMOOTHING = 0.1
 WEIGHT_DECAY = 0.02
-RANK, PROCESSES = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
 
 
@@ -87,7 +86,7 @@ class Run:
         self.namer = nn.Linear(ENCODED, max(1, self.first_classes[-1])).to(args.device)
         self.parameters = [*self.network.parameters(), *self.namer.parameters()]
         self.average = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-        self.optimizers = optimizers_for(self.network, self.namer, args.rate, WEIGHT_DECAY, RANK, PROCESSES)
+        self.optimizers = optimizers_for(self.network, self.namer, args.rate, WEIGHT_DECAY)
         self.step, self.elapsed = 0, 0.0
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
@@ -171,10 +170,8 @@ class Run:
     def share_gradients(self):
         """All processes go on with the mean of their gradients."""
         given = [p.grad for p in self.parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in given])
-        processes.all_reduce(flat)
-        for gradient, mean in zip(given, (flat / PROCESSES).split([g.numel() for g in given])):
-            gradient.copy_(mean.view_as(gradient))
+        for gradient, total in zip(given, added_up(given)):
+            gradient.copy_(total / PROCESSES)
 
     def pass_time(self, seconds):
         """Counts a step's time, the first process's for all: the rate must be the same everywhere."""

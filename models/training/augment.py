@@ -4,19 +4,41 @@ All geometry is one affine warp from the prepared square to the training square;
 lookup table a channel. That keeps a sample near two milliseconds on one core.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 EDGE_BAND = 7  # pixels of a 320 px mask that a loose outline may be off by, both sides together
 CONTEXT = 31  # window of the pixel weights; borders and thin parts weigh more
+CUTOUTS = 0.2  # share of the pasted subjects that are cut-outs with alpha, where there are any
+
+
+@dataclass(frozen=True)
+class Distortions:
+    """How far samples may be from the photos they are made of."""
+
+    background: float  # share of the samples that are surroundings without a subject
+    pasted: float  # share that are a subject on other surroundings
+    cover: tuple  # least and greatest natural logarithm of the share of the photo's side that is seen
+    stretch: float  # greatest natural logarithm of the change of aspect ratio
+    turned: float  # share that are turned, by some nine degrees
+    recoloured: float  # share with other exposure, contrast, colour cast
+    retaken: float  # share out of focus, small, compressed or noisy
+
+
+STRONG = Distortions(background=0.04, pasted=0.12, cover=(-0.42, 0.14), stretch=0.18, turned=0.35, recoloured=0.75, retaken=0.25)
+# Photos nearly as they are: what the last lessons should be like, see README.md.
+GENTLE = Distortions(background=0.02, pasted=0.0, cover=(-0.25, 0.04), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0)
+PASTED_COVER = (-0.35, 0.75)  # of a subject that is pasted: it may be small and stand anywhere
 
 
 class Sampler:
-    def __init__(self, pictures, rng, background=0.04, pasted=0.12, cutouts=0.2):
-        self.pictures, self.rng = pictures, rng
-        self.background = background if len(pictures.backgrounds) else 0.0
-        self.pasted = pasted if len(pictures.backgrounds) else 0.0
-        self.cutouts = cutouts if len(pictures.cutouts) else 0.0
+    def __init__(self, pictures, rng, distortions=STRONG):
+        self.pictures, self.rng, self.distortions = pictures, rng, distortions
+        self.background = distortions.background if len(pictures.backgrounds) else 0.0
+        self.pasted = distortions.pasted if len(pictures.backgrounds) else 0.0
+        self.cutouts = CUTOUTS if len(pictures.cutouts) else 0.0
 
     def batch(self, count, size):
         """uint8 photos [N, S, S, 3], float masks and weights [N, 1, S, S]."""
@@ -36,12 +58,12 @@ class Sampler:
             row = self.pictures.draw(rng)
             loose = self.pictures.is_loose(row)
             photo, mask = self._warped(row, size)
-        photo = taken_otherwise(colours(photo, rng), rng)
+        photo = retaken(recoloured(photo, rng, self.distortions), rng, self.distortions)
         return photo, mask.astype(np.float32) / 255, pixel_weights(mask, loose)
 
     def _warped(self, row, size, matrix=None):
         if matrix is None:
-            matrix = geometry(self.rng, self.pictures.size, size)
+            matrix = geometry(self.rng, self.pictures.size, size, self.distortions)
         return [
             cv2.warpAffine(np.asarray(a[row]), matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
             for a in (self.pictures.photos, self.pictures.masks)
@@ -51,25 +73,24 @@ class Sampler:
         """A subject on a surrounding that is not its own, each with its own colours."""
         rng = self.rng
         row = rng.choice(self.pictures.cutouts) if rng.random() < self.cutouts else self.pictures.draw(rng)
-        matrix = geometry(rng, self.pictures.size, size, wide=True)
+        matrix = geometry(rng, self.pictures.size, size, self.distortions, wide=True)
         photo, mask = (
             cv2.warpAffine(np.asarray(a[row]), matrix, (size, size), flags=cv2.INTER_LINEAR)
             for a in (self.pictures.photos, self.pictures.masks)
         )
         ground, _ = self._warped(rng.choice(self.pictures.backgrounds), size)
-        photo = colours(photo, rng).astype(np.float32)
+        photo = recoloured(photo, rng, self.distortions).astype(np.float32)
         soft = cv2.GaussianBlur(mask, (3, 3), 0)
         alpha = (np.minimum(soft, mask).astype(np.float32) / 255)[..., None]
-        mixed = photo * alpha + colours(ground, rng) * (1 - alpha)
+        mixed = photo * alpha + recoloured(ground, rng, self.distortions) * (1 - alpha)
         return mixed.astype(np.uint8), np.minimum(soft, mask)
 
 
-def geometry(rng, source, target, wide=False):
-    """The affine matrix of a random crop, zoom, turn, stretch and flip."""
-    low, high = (-0.35, 0.75) if wide else (-0.42, 0.14)
-    cover = np.exp(rng.uniform(low, high))  # share of the source's side that the target shows
-    aspect = np.exp(rng.uniform(-0.18, 0.18))
-    angle = np.deg2rad(rng.normal(0, 9)) if rng.random() < 0.35 else 0.0
+def geometry(rng, source, target, distortions=STRONG, wide=False):
+    """The affine matrix of a random crop, zoom, turn, stretch and flip; `wide` for a subject to be pasted."""
+    cover = np.exp(rng.uniform(*(PASTED_COVER if wide else distortions.cover)))
+    aspect = np.exp(rng.uniform(-distortions.stretch, distortions.stretch))
+    angle = np.deg2rad(rng.normal(0, 9)) if rng.random() < distortions.turned else 0.0
     zoom = target / source / cover
     sx, sy = zoom * np.sqrt(aspect), zoom / np.sqrt(aspect)
     if rng.random() < 0.5:
@@ -81,9 +102,9 @@ def geometry(rng, source, target, wide=False):
     return np.column_stack([matrix, shift])
 
 
-def colours(photo, rng):
+def recoloured(photo, rng, distortions=STRONG):
     """Exposure, contrast, gamma, colour cast and saturation."""
-    if rng.random() < 0.25:
+    if rng.random() >= distortions.recoloured:
         return photo
     ramp = np.arange(256, dtype=np.float32) / 255
     ramp = ramp ** np.exp(rng.normal(0, 0.18))
@@ -98,22 +119,22 @@ def colours(photo, rng):
     return photo
 
 
-def taken_otherwise(photo, rng):
+def retaken(photo, rng, distortions=STRONG):
     """At most one of: out of focus, small original, JPEG blocks, sensor noise."""
+    if rng.random() >= distortions.retaken:
+        return photo
     kind = rng.random()
     size = photo.shape[0]
-    if kind < 0.06:
+    if kind < 0.24:
         return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.6, 2.0))
-    if kind < 0.12:
+    if kind < 0.48:
         small = int(size * rng.uniform(0.35, 0.8))
         return cv2.resize(cv2.resize(photo, (small, small), interpolation=cv2.INTER_AREA), (size, size))
-    if kind < 0.19:
+    if kind < 0.76:
         _, data = cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(25, 80))])
         return cv2.imdecode(data, cv2.IMREAD_COLOR)
-    if kind < 0.25:
-        noise = rng.normal(0, rng.uniform(3, 14), photo.shape).astype(np.float32)
-        return np.clip(photo + noise, 0, 255).astype(np.uint8)
-    return photo
+    noise = rng.normal(0, rng.uniform(3, 14), photo.shape).astype(np.float32)
+    return np.clip(photo + noise, 0, 255).astype(np.uint8)
 
 
 def pixel_weights(mask, loose):

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import torch
 
-from augment import colours, geometry, pixel_weights, taken_otherwise
+from augment import STRONG, geometry, pixel_weights, recoloured, retaken
 from data import PHOTO_SUFFIXES
 from network import Mask, load_weights, network_of, normalise, partner_of
 
@@ -47,8 +47,9 @@ def arguments():
 class Boxed:
     """What `main` has prepared: `photos` uint8 [N, S, S, 3], `classes` int64 [N], and `masks` by row, which may be none."""
 
-    def __init__(self, cache):
+    def __init__(self, cache, distortions=STRONG):
         cache = Path(cache)
+        self.distortions = distortions
         self.photos = np.load(cache / "photos.npy", mmap_mode="r")
         self.side = self.photos.shape[1]
         self.classes = np.array(json.loads((cache / "classes.json").read_text()), np.int64)
@@ -67,9 +68,9 @@ class Boxed:
 
     def sample(self, row, rng):
         size = self.side
-        matrix = geometry(rng, size, size)
+        matrix = geometry(rng, size, size, self.distortions)
         warp = lambda picture: cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        photo = taken_otherwise(colours(warp(np.asarray(self.photos[row])), rng), rng)
+        photo = retaken(recoloured(warp(np.asarray(self.photos[row])), rng, self.distortions), rng, self.distortions)
         if row not in self.masks:
             return photo, np.zeros((size, size), np.float32), np.zeros((size, size), np.float32)
         mask = warp(self.masks[row])

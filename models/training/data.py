@@ -71,8 +71,8 @@ def stretch(picture, size):
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.BILINEAR))
 
 
-def prepare(root, cache, size):
-    """Decode every picture below `root` into `cache`; returns the opened `Pictures`."""
+def prepare(root, cache, size, leave_out=()):
+    """Decode every picture below `root` into `cache`; returns the opened `Pictures`, without the pairs of the sets `leave_out`."""
     cache = Path(cache)
     index_file = cache / f"index-{size}.json"
     if not index_file.exists():
@@ -90,19 +90,19 @@ def prepare(root, cache, size):
         photos.flush()
         masks.flush()
         index_file.write_text(json.dumps(index))
-    return Pictures(cache, size)
+    return Pictures(cache, size, leave_out)
 
 
 class Pictures:
     """The prepared arrays and who is what in them."""
 
-    def __init__(self, cache, size):
+    def __init__(self, cache, size, leave_out=()):
         cache = Path(cache)
         self.index = json.loads((cache / f"index-{size}.json").read_text())
         self.photos = np.load(cache / f"photos-{size}.npy", mmap_mode="r")
         self.masks = np.load(cache / f"masks-{size}.npy", mmap_mode="r")
         self.size = size
-        self.training = self._rows(lambda e: e["kind"] == "pair" and not e["held_out"])
+        self.training = self._rows(lambda e: e["kind"] == "pair" and not e["held_out"] and e["set"] not in leave_out)
         self.validation = self._rows(lambda e: e["held_out"])
         self.cutouts = self._rows(lambda e: e["kind"] == "cutout")
         self.backgrounds = self._rows(lambda e: e["kind"] == "background")

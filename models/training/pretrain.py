@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from augment import colours
+from augment import recoloured
 from data import PHOTO_SUFFIXES, stretch
 from network import ENCODED, Cutout, load_weights, normalise
 
@@ -63,7 +63,7 @@ def cropped(photo, rng):
     wide, high = (min(size, round(size * math.sqrt(area) * a)) for a in (aspect, 1 / aspect))
     left, top = rng.integers(size - wide + 1), rng.integers(size - high + 1)
     part = cv2.resize(photo[top : top + high, left : left + wide], (size, size))
-    return colours(part[:, ::-1] if rng.random() < 0.5 else part, rng)
+    return recoloured(part[:, ::-1] if rng.random() < 0.5 else part, rng)
 
 
 class Classifier(nn.Module):

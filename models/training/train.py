@@ -27,7 +27,7 @@ from torch import nn
 
 import data
 import losses
-from augment import Sampler
+from augment import GENTLE, STRONG, Sampler
 from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
@@ -52,6 +52,8 @@ def arguments():
     p.add_argument("--rate", type=float, default=2e-4)
     p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
+    p.add_argument("--gentle", action="store_true", help="show photos nearly as they are, see augment.py")
+    p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     p.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
     p.add_argument("--pair-share", type=float, default=0.0, help="share of the loss that is the pair's, the other network standing still")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by boxed.py")
@@ -61,6 +63,10 @@ def arguments():
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return p.parse_args()
+
+
+def distortions(args):
+    return GENTLE if args.gentle else STRONG
 
 
 class Run:
@@ -80,7 +86,7 @@ class Run:
                 self.other = network_of(weights if args.partner else partner).to(args.device, memory_format=torch.channels_last)
         if args.pair_share and not self.other:
             sys.exit("--pair-share needs an --init file that holds both networks")
-        self.boxed = [Boxed(cache) for cache in args.classes]
+        self.boxed = [Boxed(cache, distortions(args)) for cache in args.classes]
         # The caches' classes are numbered on from one another.
         self.first_classes = np.cumsum([0] + [b.classes.max() + 1 for b in self.boxed])
         self.namer = nn.Linear(ENCODED, max(1, self.first_classes[-1])).to(args.device)
@@ -209,12 +215,12 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     if RANK > 0:
         processes.barrier()  # the first one decodes the pictures for all
-    pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE)
+    pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE, args.leave_out)
     if RANK == 0 and PROCESSES > 1:
         processes.barrier()
     report(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out")
     run = Run(args)
-    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]))
+    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]), distortions(args))
     last_save = last_look = time.time()
     recent = []
     while run.progress() < 1:

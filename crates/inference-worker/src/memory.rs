@@ -12,8 +12,10 @@ use std::{fs, io};
 const MAPPED_FROM: libc::c_int = 1280 << 10;
 /// What the heap may keep at its end.
 const KEPT: libc::c_int = 8 << 20;
-/// Small blocks are few; two arenas are enough and waste less than one a thread.
-const ARENAS: libc::c_int = 2;
+/// Blocks that threads free in an arena of their own are of no use to the others: with
+/// two arenas the process kept a tenth more, and went on growing for hundreds of
+/// requests. Allocations are too few for the threads to wait for one another.
+const ARENAS: libc::c_int = 1;
 
 /// Tells the allocator to return freed memory. For the start of `main`, before
 /// there are threads; without effect where the C library is not glibc.

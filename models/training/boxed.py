@@ -20,7 +20,7 @@ import torch
 
 from augment import STRONG, geometry, pixel_weights, recoloured, retaken
 from data import PHOTO_SUFFIXES
-from network import Mask, load_weights, network_of, normalise, partner_of
+from network import Mask, every_network, load_weights, normalise
 
 SIDE = 128  # of the stored pictures and masks
 SEEN = 192  # side at which the networks look at them
@@ -187,8 +187,7 @@ def main():
 
 def label(args, photos, boxes):
     """Writes the masks that fit to the cache."""
-    weights = load_weights(args.weights)
-    model = Mask(network_of(weights), partner_of(weights)).to(args.device, memory_format=torch.channels_last)
+    model = Mask(*every_network(load_weights(args.weights))).to(args.device, memory_format=torch.channels_last)
     labeller = Labeller(model, args.device)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / args.side**2
     asked = np.random.default_rng(0).permutation(np.flatnonzero((areas >= AREAS[0]) & (areas <= AREAS[1])))

@@ -8,16 +8,16 @@ import torch
 
 import data
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Mask, load_weights, network_of, normalise, partner_of
+from network import PREPARED_SIZE, SIZE, Mask, every_network, load_weights, normalise
 
 
 @torch.no_grad()
-def evaluate(network, pictures, limit=None, size=SIZE, partner=None):
-    """maxF, MAE, mIoU and S of the masks that `network` and its `partner` would serve at `size`, on the
+def evaluate(networks, pictures, limit=None, size=SIZE):
+    """maxF, MAE, mIoU and S of the masks that `networks`, one to three as `Mask` takes them, would serve at `size`, on the
     held-out rows."""
     scores = Scores()
-    device = next(network.parameters()).device
-    mask = Mask(network, partner).to(device).eval()
+    device = next(networks[0].parameters()).device
+    mask = Mask(*networks).to(device).eval()
     for row in pictures.validation[:limit]:
         photo = np.asarray(pictures.photos[row])
         if size != pictures.size:
@@ -39,9 +39,8 @@ def main():
     p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
 
-    weights = load_weights(args.weights)
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    print(evaluate(network_of(weights), pictures, args.limit, args.size, partner_of(weights)))
+    print(evaluate(every_network(load_weights(args.weights)), pictures, args.limit, args.size))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
 [1, 1, S, S] in 0…1. Weights are stored as float16, the largest tensors as 8-bit integers with a scale for
 each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
-`--partner` another network sees the photo, and the first only its mirror image. With `--weights` the half-precision weights of both are
-kept as safetensors, to train on from.
+`--partner` another network sees the photo, and the first only its mirror image; with `--third` one more sees it at three quarters of
+the size. With `--weights` the half-precision weights of all are kept as safetensors, to train on from.
 """
 
 import argparse
@@ -18,11 +18,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import PARTNER, SIZE, Mask, load_weights, network_of, partner_of, partner_weights
+from network import FIRST, PARTNER, SIZE, THIRD, Mask, every_network, load_weights, weights_of
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
-LARGE = 100_000  # tensors with more become 8-bit integers
+LARGE = 30_000  # tensors with more become 8-bit integers
 
 
 def to_onnx(mask, size):
@@ -61,9 +61,9 @@ def compact(model):
     return model
 
 
-def as_partner(weights):
-    """The partner that a file of two networks holds, or the one network of another file."""
-    return {PARTNER + k: v for k, v in (partner_weights(weights) or weights).items()}
+def in_role(role, weights):
+    """The network with that prefix in a file of several, or the one network of another file."""
+    return {role + k: v for k, v in (weights_of(role, weights) or weights_of(FIRST, weights)).items()}
 
 
 def main():
@@ -71,13 +71,15 @@ def main():
     p.add_argument("source", type=Path)
     p.add_argument("target", type=Path)
     p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
+    p.add_argument("--third", type=Path, help="weights of the network that sees the photo smaller")
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
     weights = load_weights(args.source)
-    if args.partner:
-        weights |= as_partner(load_weights(args.partner))
-    mask = Mask(network_of(weights), partner_of(weights)).eval()
+    for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
+        if file:
+            weights |= in_role(role, load_weights(file))
+    mask = Mask(*every_network(weights)).eval()
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)

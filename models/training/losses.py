@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from network import SHARPNESS
+from network import SHARPNESS, joined
 
 AUXILIARY_WEIGHTS = (0.2, 0.3, 0.4)
 
@@ -19,14 +19,16 @@ def structure(logits, mask, weights):
     return entropy + (1 - (both + floor) / (either + floor)).mean()
 
 
-def total(outputs, mask, weights, pair=None):
-    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks. With `pair`, a share and the
-    logits of another network, that share of the full-size loss is taken of both together, as steep as `Mask` serves them: the
-    one that learns makes up for the other's mistakes (boosting). The level of half is left to be chosen afterwards."""
+def total(outputs, mask, weights, team=None):
+    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks. With `team`, a share, the role
+    of the network that learns and the logits of the others by their roles, that share of the full-size loss is taken of all
+    together, as steep as `Mask` serves them: the one that learns makes up for the others' mistakes (boosting). The level of
+    half is left to be chosen afterwards."""
     loss = structure(outputs[0], mask, weights)
-    if pair:
-        share, others = pair
-        loss = (1 - share) * loss + share * structure(SHARPNESS / 2 * (outputs[0] + others), mask, weights)
+    if team:
+        share, role, others = team
+        together = SHARPNESS * joined(others | {role: outputs[0]})
+        loss = (1 - share) * loss + share * structure(together, mask, weights)
     for share, output in zip(AUXILIARY_WEIGHTS, outputs[1:]):
         size = output.shape[-2:]
         loss = loss + share * structure(output, F.adaptive_avg_pool2d(mask, size), F.adaptive_avg_pool2d(weights, size))

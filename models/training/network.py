@@ -130,36 +130,90 @@ def network_of(weights):
     return network.eval()
 
 
-PARTNER = "partner."  # prefix of the second network's weights
+ROLES = FIRST, PARTNER, THIRD = "", "partner.", "third."  # prefixes of the networks' weights in one file
+WEIGHTS = {FIRST: 1.0, PARTNER: 1.0, THIRD: 0.5}  # in what they say together; the third sees small subjects less well
 
 
-def partner_weights(weights):
-    """The second network's tensors of a dictionary of `weights`, under their own names; empty where there are none."""
-    return {k.removeprefix(PARTNER): v for k, v in weights.items() if k.startswith(PARTNER)}
+def weights_of(role, weights):
+    """The tensors of one network, by its prefix, in a dictionary of `weights`, under their own names; empty where it has none."""
+    if role == FIRST:
+        return {k: v for k, v in weights.items() if not k.startswith((PARTNER, THIRD))}
+    return {k.removeprefix(role): v for k, v in weights.items() if k.startswith(role)}
 
 
-def partner_of(weights):
-    """The second network that a dictionary of `weights` holds, or None."""
-    own = partner_weights(weights)
-    return network_of(own) if own else None
+class Resized(nn.Module):
+    """Scales pictures of `channels` by a ratio, each block of pixels for itself: a convolution and a pixel shuffle, because
+    engines are slow at resizing. `rows` has a row for every pixel made, with the shares that it takes of the block's pixels."""
+
+    def __init__(self, channels, rows):
+        super().__init__()
+        rows = torch.tensor(rows)
+        self.made, self.parts = rows.shape
+        kernel = torch.einsum("yi,xj->yxij", rows, rows).reshape(self.made**2, 1, self.parts, self.parts)
+        whole = torch.zeros(channels, self.made**2, channels, self.parts, self.parts)
+        for channel in range(channels):
+            whole[channel, :, channel] = kernel[:, 0]
+        self.register_buffer("kernel", whole.flatten(0, 1))
+
+    def forward(self, x):
+        return F.pixel_shuffle(F.conv2d(x, self.kernel, stride=self.parts), self.made)
+
+
+# Four pixels to three by area; three to four between their centres.
+TO_THREE = [[3 / 4, 1 / 4, 0, 0], [0, 1 / 2, 1 / 2, 0], [0, 0, 1 / 4, 3 / 4]]
+TO_FOUR = [[1.0, 0, 0], [3 / 8, 5 / 8, 0], [0, 5 / 8, 3 / 8], [0, 0, 1.0]]
+
+
+class Smaller(nn.Module):
+    """A network that sees photos at three quarters of their size, a multiple of 256, and answers at the full one."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.smaller, self.larger = Resized(3, TO_THREE), Resized(1, TO_FOUR)
+
+    def forward(self, image, auxiliary=False):
+        answers = self.network(self.smaller(image), auxiliary)
+        return [self.larger(answers[0]), *answers[1:]] if auxiliary else self.larger(answers)
+
+
+def served(role, weights):
+    """The network of that role that a dictionary of `weights` holds, seeing photos as when it is served, or None."""
+    own = weights_of(role, weights)
+    network = network_of(own) if own else None
+    return Smaller(network).eval() if network and role == THIRD else network
+
+
+def every_network(weights):
+    """What `Mask` takes, of a dictionary of `weights`: each role's network as it is served, None for each that it lacks."""
+    return [served(role, weights) for role in ROLES]
+
+
+def joined(logits):
+    """The weighted mean of the networks' logits, a dictionary by role."""
+    return sum(WEIGHTS[role] * each for role, each in logits.items()) / sum(WEIGHTS[role] for role in logits)
 
 
 class Mask(nn.Module):
-    """What is served: one network sees the mirror image, its partner (or itself again) the photo, one
-    after the other (a batch is slower); the logits are averaged, lowered by `HALF`, and the mask is made
-    `SHARPNESS` times steeper, which turns haze into background. Input [N, 3, S, S], normalised; output alpha
-    [N, 1, S, S] in 0…1."""
+    """What is served: one network sees the mirror image, its partner (or itself again) the photo, and a third one, where
+    there is one, the photo made smaller (`Smaller`); one after the other (a batch is slower). The logits are averaged
+    (`joined`), lowered by `HALF`, and the mask is made `SHARPNESS` times steeper, which turns haze into background.
+    Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
 
-    def __init__(self, network, partner=None):
+    def __init__(self, network, partner=None, third=None):
         super().__init__()
         self.network = network
         self.partner = partner or network
+        self.third = third
 
     def forward(self, image):
         # An index instead of a flip: a plain Gather is what every engine can run.
         backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
         mirrored = self.network(image.index_select(3, backwards)).index_select(3, backwards)
-        return torch.sigmoid(SHARPNESS * ((self.partner(image) + mirrored) / 2 - HALF))
+        logits = {FIRST: mirrored, PARTNER: self.partner(image)}
+        if self.third:
+            logits[THIRD] = self.third(image)
+        return torch.sigmoid(SHARPNESS * (joined(logits) - HALF))
 
 
 def normalise(photos):

@@ -6,8 +6,8 @@ full-size ones at the end. A checkpoint is written every few minutes and picked 
 command. `--out` receives `weights.safetensors`, the averaged weights, ready for `export.py`.
 
 `--classes` gives every step a second batch, of labelled pictures (`boxed.py`), in turn from each of the given caches: the
-encoder keeps learning what there is in the world while the decoder learns masks. `--partner` trains the second of the two
-served networks instead of the first; with `--pair-share` it learns to make up for the other's mistakes.
+encoder keeps learning what there is in the world while the decoder learns masks. `--partner` and `--third` train the second and the
+third of the served networks instead of the first; with `--pair-share` it learns to make up for the mistakes of the others.
 `torchrun --nproc-per-node 2 train.py …` trains in several processes, each with its own `--batch`, which on a CPU is faster
 than several threads.
 """
@@ -31,7 +31,7 @@ from augment import GENTLE, STRONG, Sampler
 from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
-from network import ENCODED, PREPARED_SIZE, Cutout, load_weights, network_of, normalise, partner_weights
+from network import ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, THIRD, Cutout, Smaller, load_weights, normalise, served, weights_of
 from parallel import PROCESSES, RANK, added_up
 
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
@@ -55,7 +55,8 @@ def arguments():
     p.add_argument("--gentle", action="store_true", help="show photos nearly as they are, see augment.py")
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     p.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
-    p.add_argument("--pair-share", type=float, default=0.0, help="share of the loss that is the pair's, the other network standing still")
+    p.add_argument("--third", action="store_true", help="train the third network, as small")
+    p.add_argument("--pair-share", type=float, default=0.0, help="share of the loss that is taken of all networks together, the others standing still")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by boxed.py")
     p.add_argument("--class-batch", type=int, default=24, help="how many of 128 px; of larger ones as many as have no more pixels")
     p.add_argument("--class-share", type=float, default=0.75, help="share of the schedule until when they are shown")
@@ -75,17 +76,20 @@ class Run:
     def __init__(self, args):
         self.args = args
         torch.manual_seed(args.seed)
-        self.network = Cutout(grown=not args.partner).to(args.device, memory_format=torch.channels_last)
-        self.other = None
-        if str(args.init) != "none":
-            weights = load_weights(args.init)
-            partner = partner_weights(weights)
-            missing = self.network.load_state_dict(partner if args.partner and partner else weights, strict=False)
+        role = THIRD if args.third else PARTNER if args.partner else FIRST
+        self.network = Cutout(grown=role == FIRST).to(args.device, memory_format=torch.channels_last)
+        weights = {} if str(args.init) == "none" else load_weights(args.init)
+        if weights:
+            own = weights_of(role, weights) or weights_of(FIRST, weights)
+            missing = self.network.load_state_dict(own, strict=False)
             report(f"from {args.init}; new: {len(missing.missing_keys)} tensors")
-            if args.pair_share and partner:
-                self.other = network_of(weights if args.partner else partner).to(args.device, memory_format=torch.channels_last)
-        if args.pair_share and not self.other:
-            sys.exit("--pair-share needs an --init file that holds both networks")
+        self.role, self.others = role, {}
+        if args.pair_share:
+            held = {other: served(other, weights) for other in ROLES if other != role}
+            self.others = {r: n.to(args.device, memory_format=torch.channels_last) for r, n in held.items() if n}
+            if not self.others:
+                sys.exit("--pair-share needs an --init file that holds the other networks")
+        self.learner = Smaller(self.network).to(args.device) if self.others and role == THIRD else self.network
         self.boxed = [Boxed(cache, distortions(args)) for cache in args.classes]
         # The caches' classes are numbered on from one another.
         self.first_classes = np.cumsum([0] + [b.classes.max() + 1 for b in self.boxed])
@@ -157,11 +161,15 @@ class Run:
         photos, masks, weights = (torch.from_numpy(a).to(self.args.device) for a in (photos, masks, weights))
         with torch.autocast("cuda", torch.bfloat16, enabled=self.args.device == "cuda"):
             photos = normalise(photos)
-            features = self.network.encode(photos)
-            outputs = self.network.decode(features, auxiliary=True) if weights.any() else None
-            names = self.namer(features[-1].mean((2, 3))) if classes is not None else None
-            pair = self.pair(photos) if self.other and classes is None else None
-        loss = losses.total([o.float() for o in outputs], masks, weights, pair) if outputs else 0
+            names, team = None, None
+            if classes is None:
+                outputs = self.learner(photos, auxiliary=True)
+                team = self.team(photos) if self.others else None
+            else:
+                features = self.network.encode(photos)
+                outputs = self.network.decode(features, auxiliary=True) if weights.any() else None
+                names = self.namer(features[-1].mean((2, 3)))
+        loss = losses.total([o.float() for o in outputs], masks, weights, team) if outputs else 0
         if names is not None:
             classes = torch.from_numpy(classes).to(self.args.device)
             loss = loss + CLASS_SHARE * F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
@@ -169,9 +177,9 @@ class Run:
         return loss.item()
 
     @torch.no_grad()
-    def pair(self, photos):
-        """What `losses.total` wants to know of the other network."""
-        return self.args.pair_share, self.other(photos).float()
+    def team(self, photos):
+        """What `losses.total` wants to know of the other networks."""
+        return self.args.pair_share, self.role, {role: other(photos).float() for role, other in self.others.items()}
 
     def share_gradients(self):
         """All processes go on with the mean of their gradients."""
@@ -193,10 +201,11 @@ class Run:
         torch._foreach_lerp_(ours, theirs, 1 - keep)
 
     def evaluate(self, pictures, limit=None):
-        """Figures of what would be served: the averaged network with its partner where the pair is trained, or alone."""
-        own = network_of(self.average).to(self.args.device)
-        first, second = (self.other, own) if self.other and self.args.partner else (own, self.other)
-        return evaluate(first, pictures, limit, partner=second)
+        """Figures of what would be served: the averaged network among the others where all are trained for, or alone."""
+        own = {self.role if self.others else FIRST: self.average}
+        weights = {role + k: v for role, tensors in own.items() for k, v in tensors.items()}
+        networks = [self.others.get(role) or served(role, weights) for role in ROLES]
+        return evaluate(networks, pictures, limit)
 
 
 def report(line):

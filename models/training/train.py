@@ -54,8 +54,9 @@ def arguments():
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
     p.add_argument("--gentle", action="store_true", help="show photos nearly as they are, see augment.py")
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
-    p.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
-    p.add_argument("--third", action="store_true", help="train the third network, as small")
+    role = p.add_mutually_exclusive_group()
+    role.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
+    role.add_argument("--third", action="store_true", help="train the third network, as small")
     p.add_argument("--pair-share", type=float, default=0.0, help="share of the loss that is taken of all networks together, the others standing still")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by boxed.py")
     p.add_argument("--class-batch", type=int, default=24, help="how many of 128 px; of larger ones as many as have no more pixels")
@@ -87,8 +88,8 @@ class Run:
         if args.pair_share:
             held = {other: served(other, weights) for other in ROLES if other != role}
             self.others = {r: n.to(args.device, memory_format=torch.channels_last) for r, n in held.items() if n}
-            if not self.others:
-                sys.exit("--pair-share needs an --init file that holds the other networks")
+            if not (self.others and weights_of(role, weights)):
+                sys.exit("--pair-share needs an --init file that holds the network and the others")
         self.learner = Smaller(self.network).to(args.device) if self.others and role == THIRD else self.network
         self.boxed = [Boxed(cache, distortions(args)) for cache in args.classes]
         # The caches' classes are numbered on from one another.
@@ -205,7 +206,7 @@ class Run:
         own = {self.role if self.others else FIRST: self.average}
         weights = {role + k: v for role, tensors in own.items() for k, v in tensors.items()}
         networks = [self.others.get(role) or served(role, weights) for role in ROLES]
-        return evaluate(networks, pictures, limit)
+        return evaluate([n and n.to(self.args.device) for n in networks], pictures, limit)
 
 
 def report(line):

@@ -1,10 +1,10 @@
 """Write the trained weights as ONNX: `python export.py run/weights.safetensors ../builtin.onnx`.
 
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
-[1, 1, S, S] in 0…1. Weights are stored as float16, the largest tensors as 8-bit integers with a scale for
+[1, 1, S, S] in 0…1. Weights are stored as float16, larger tensors as 8-bit integers with a scale for
 each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
-`--partner` another network sees the photo, and the first only its mirror image; with `--third` one more sees it at three quarters of
-the size. With `--weights` the half-precision weights of all are kept as safetensors, to train on from.
+`--partner` another network sees the photo, and the first only its mirror image; with `--third` one more sees it at
+network.THIRD_SIZE. With `--weights` the half-precision weights of all are kept as safetensors, to train on from.
 """
 
 import argparse

@@ -7,12 +7,17 @@ blocks added since begin as the identity (their last convolution is zero), which
 and makes a CPU step a third cheaper.
 """
 
+import math
+from functools import cache
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
 SIZE = 256  # served
+THIRD_SIZE = 192  # at which the third network sees the photo
 PREPARED_SIZE = 320  # of the training pictures
 ENCODED = 256  # channels of the encoder's last output
 SHARPNESS = 2.0  # chosen on the held-out pairs
@@ -141,40 +146,42 @@ def weights_of(role, weights):
     return {k.removeprefix(role): v for k, v in weights.items() if k.startswith(role)}
 
 
-class Resized(nn.Module):
-    """Scales pictures of `channels` by a ratio, each block of pixels for itself: a convolution and a pixel shuffle, because
-    engines are slow at resizing. `rows` has a row for every pixel made, with the shares that it takes of the block's pixels."""
-
-    def __init__(self, channels, rows):
-        super().__init__()
-        rows = torch.tensor(rows)
-        self.made, self.parts = rows.shape
-        kernel = torch.einsum("yi,xj->yxij", rows, rows).reshape(self.made**2, 1, self.parts, self.parts)
-        whole = torch.zeros(channels, self.made**2, channels, self.parts, self.parts)
-        for channel in range(channels):
-            whole[channel, :, channel] = kernel[:, 0]
-        self.register_buffer("kernel", whole.flatten(0, 1))
-
-    def forward(self, x):
-        return F.pixel_shuffle(F.conv2d(x, self.kernel, stride=self.parts), self.made)
+@cache
+def scaling(channels, parts, made):
+    """Kernel of the convolution that makes `made`² pixels, as channels, of every block of `parts`², for each of `channels` by
+    itself: by area where they become fewer, between the pixels' centres where they become more."""
+    if made < parts:
+        ends, borders = np.arange(made + 1) * parts, np.arange(parts + 1) * made
+        shared = np.minimum(ends[1:, None], borders[1:]) - np.maximum(ends[:-1, None], borders[:-1])
+        rows = np.maximum(0, shared) / parts
+    else:
+        places = np.clip((np.arange(made) + 0.5) * parts / made - 0.5, 0, parts - 1)
+        rows = np.maximum(0, 1 - abs(places[:, None] - np.arange(parts)))
+    kernel = np.einsum("yi,xj,co->cyxoij", rows, rows, np.eye(channels))
+    return torch.from_numpy(kernel.reshape(channels * made**2, channels, parts, parts)).float()
 
 
-# Four pixels to three by area; three to four between their centres.
-TO_THREE = [[3 / 4, 1 / 4, 0, 0], [0, 1 / 2, 1 / 2, 0], [0, 0, 1 / 4, 3 / 4]]
-TO_FOUR = [[1.0, 0, 0], [3 / 8, 5 / 8, 0], [0, 5 / 8, 3 / 8], [0, 0, 1.0]]
+def resized(x, size):
+    """Square pictures at another size: a convolution and a pixel shuffle, because engines are slow at resizing."""
+    channels, side = int(x.shape[1]), int(x.shape[-1])
+    if side == size:
+        return x
+    block = math.gcd(side, size)
+    parts, made = side // block, size // block
+    return F.pixel_shuffle(F.conv2d(x, scaling(channels, parts, made).to(x.device), stride=parts), made)
 
 
 class Smaller(nn.Module):
-    """A network that sees photos at three quarters of their size, a multiple of 256, and answers at the full one."""
+    """A network that sees photos at `THIRD_SIZE` and answers at the size that they have."""
 
     def __init__(self, network):
         super().__init__()
         self.network = network
-        self.smaller, self.larger = Resized(3, TO_THREE), Resized(1, TO_FOUR)
 
     def forward(self, image, auxiliary=False):
-        answers = self.network(self.smaller(image), auxiliary)
-        return [self.larger(answers[0]), *answers[1:]] if auxiliary else self.larger(answers)
+        answers = self.network(resized(image, THIRD_SIZE), auxiliary)
+        size = int(image.shape[-1])
+        return [resized(answers[0], size), *answers[1:]] if auxiliary else resized(answers, size)
 
 
 def served(role, weights):

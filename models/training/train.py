@@ -203,10 +203,10 @@ class Run:
 
     def evaluate(self, pictures, limit=None):
         """Figures of what would be served: the averaged network among the others where all are trained for, or alone."""
-        own = {self.role if self.others else FIRST: self.average}
-        weights = {role + k: v for role, tensors in own.items() for k, v in tensors.items()}
-        networks = [self.others.get(role) or served(role, weights) for role in ROLES]
-        return evaluate([n and n.to(self.args.device) for n in networks], pictures, limit)
+        role = self.role if self.others else FIRST
+        own = served(role, {role + k: v for k, v in self.average.items()}).to(self.args.device)
+        networks = self.others | {role: own}
+        return evaluate([networks.get(role) for role in ROLES], pictures, limit)
 
 
 def report(line):

@@ -21,9 +21,13 @@
 //! The largest picture, 10000 × 10000, peaks below 1 GB from decoding to encoding, whatever the
 //! formats and options: about ten bytes a pixel.
 //!
+//! Of a subject that fills little of the photo, [`SecondLook`] finds the [`Region`], [`Photo::part`]
+//! cuts it out for the network once more, and [`merged`] puts both mattes together.
+//!
 //! For a mask, [`Cutout::from_matte`] takes the place of [`estimate_foreground`]: colours are not
 //! needed. Sizes can be computed and refused early with [`probe`] and [`RenderOptions::output_size`].
 
+mod bilinear;
 mod colour;
 mod compose;
 mod cutout;
@@ -43,6 +47,7 @@ mod refine;
 mod render;
 mod resize;
 mod rotate;
+mod second_look;
 mod tiles;
 mod turn;
 
@@ -61,3 +66,4 @@ pub use probe::{Header, probe};
 pub use refine::refine;
 pub use render::{RenderOptions, Rendered, render};
 pub use resampling::Filter;
+pub use second_look::{Region, SecondLook, merged};

@@ -1,8 +1,9 @@
 //! A decoded photo: upright, in sRGB, eight bits a channel.
 
+use image::imageops::crop_imm;
 use image::{GrayImage, RgbImage};
 
-use crate::Size;
+use crate::{Region, Size};
 
 /// A photo ready for work: EXIF orientation applied, colours in sRGB.
 ///
@@ -28,5 +29,15 @@ impl Photo {
     #[must_use]
     pub fn size(&self) -> Size {
         Size::new(self.colour.width(), self.colour.height())
+    }
+
+    /// A copy of a part of it, as much as there is.
+    #[must_use]
+    pub fn part(&self, region: Region) -> Self {
+        let Region { left, top, size } = region;
+        let colour = crop_imm(&self.colour, left, top, size.width, size.height).to_image();
+        let alpha = self.alpha.as_ref();
+        let alpha = alpha.map(|a| crop_imm(a, left, top, size.width, size.height).to_image());
+        Self { colour, alpha }
     }
 }

@@ -5,7 +5,13 @@ use std::{net::SocketAddr, num::NonZero, path::PathBuf, thread};
 use runtime::config::{ConfigError, Layers};
 use serde::Deserialize;
 
-use crate::{admission::Bounds, engine::Backend, models::ModelStore, spec::BYTES_A_PIXEL};
+use crate::{
+    admission::Bounds,
+    engine::Backend,
+    models::{ModelError, ModelStore},
+    network::Network,
+    spec::BYTES_A_PIXEL,
+};
 
 /// The embedded defaults of the `[inference]` section; also its documentation.
 pub const DEFAULTS: &str = include_str!("../inference.toml");
@@ -34,6 +40,8 @@ pub struct InferenceConfig {
     pub models_dir: String,
     /// What runs the networks.
     pub backend: Backend,
+    /// Whether small subjects are looked at twice.
+    pub second_look: bool,
     /// Threads that run the network; 0 is one a core.
     pub engine_threads: usize,
     /// Threads that decode, refine and encode; 0 is one a core and at least two.
@@ -101,6 +109,15 @@ impl InferenceConfig {
             return ModelStore::of_user();
         }
         ModelStore::new(PathBuf::from(&self.models_dir))
+    }
+
+    /// Loads a network, by path or name, to run as the section says.
+    ///
+    /// # Errors
+    /// [`ModelError`] where it cannot be found, read or run.
+    pub fn network(&self, name: &str) -> Result<Network, ModelError> {
+        let network = Network::load(self.store().resolve(name)?, self.backend)?;
+        Ok(if self.second_look { network } else { network.without_second_look() })
     }
 
     /// The largest upload in bytes.

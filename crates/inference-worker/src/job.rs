@@ -8,17 +8,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use imaging::RenderOptions;
+use imaging::{Matte, Photo, RenderOptions};
 use proto::{CutOut, JobEvent, ServiceError, inference_v1::Stage};
 use tokio::{sync::mpsc, time::timeout_at};
 
 use crate::{
     admission::{Admission, Hold, Running, Ticket},
     error::JobError,
-    network::Network,
+    network::{Closer, Network},
     pool::Pool,
     spec::image_format,
-    stages::{Finished, Passage},
+    stages::{Decoded, Finished, Passage, Seen},
     timing::StageTimings,
 };
 
@@ -132,7 +132,7 @@ impl Stages {
     /// The four stages. Each piece of work holds the job's turn, so that memory
     /// counts as used until it is free, also where the job is given up midway.
     async fn pass(&self, turn: Arc<Running>) -> Result<(Finished, StageTimings), JobError> {
-        let Workers { codec, engine, .. } = &*self.workers;
+        let codec = &self.workers.codec;
         let options = self.job.options;
 
         self.enter(Stage::Decoding);
@@ -144,16 +144,12 @@ impl Stages {
         let decoded = decoded?;
 
         self.enter(Stage::Inferring);
-        let (held, network) = (Arc::clone(&turn), Arc::clone(&self.job.network));
-        let (input, photo) = (decoded.input, decoded.photo);
-        let (matte, passage) =
-            engine.run(move || on_turn(held, passage, |p| p.infer(input, &network))).await;
-        let matte = matte?;
+        let (photo, seen, passage) = self.see(&turn, decoded, passage).await?;
 
         self.enter(Stage::Refining);
         let held = Arc::clone(&turn);
         let (cutout, passage) = codec
-            .run(move || on_turn(held, passage, |p| p.cut_out(photo, &matte, options.mask)))
+            .run(move || on_turn(held, passage, |p| p.cut_out(photo, seen, options.mask)))
             .await;
         let cutout = cutout?;
 
@@ -161,6 +157,38 @@ impl Stages {
         let (finished, passage) =
             codec.run(move || on_turn(turn, passage, |p| p.encode(cutout, &options))).await;
         Ok((finished?, passage.timings))
+    }
+
+    /// Every look that the photo is worth, as [`Passage::see`], each step on its own pool.
+    async fn see(
+        &self,
+        turn: &Arc<Running>,
+        decoded: Decoded,
+        passage: Passage,
+    ) -> Result<(Photo, Seen, Passage), JobError> {
+        let Decoded { photo, input } = decoded;
+        let (whole, passage) = self.infer(turn, input, passage).await;
+        let whole = whole?;
+        let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
+        let approach = move |p: &mut Passage| (p.approach(&photo, &whole, &network), photo, whole);
+        let ((closer, photo, whole), passage) =
+            self.workers.codec.run(move || on_turn(held, passage, approach)).await;
+        let Some(Closer { region, input }) = closer? else {
+            return Ok((photo, Seen { whole, closer: None }, passage));
+        };
+        let (closer, passage) = self.infer(turn, input, passage).await;
+        Ok((photo, Seen { whole, closer: Some((region, closer?)) }, passage))
+    }
+
+    async fn infer(
+        &self,
+        turn: &Arc<Running>,
+        input: Vec<f32>,
+        passage: Passage,
+    ) -> (Result<Matte, JobError>, Passage) {
+        let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
+        let engine = &self.workers.engine;
+        engine.run(move || on_turn(held, passage, |p| p.infer(input, &network))).await
     }
 
     fn enter(&self, stage: Stage) {

@@ -1,6 +1,6 @@
 //! A loaded network: a photo in, a matte out.
 
-use imaging::{ImagingError, InputSpec, Matte, Photo};
+use imaging::{ImagingError, InputSpec, Matte, Photo, Region, SecondLook};
 
 use crate::{
     engine::{self, Backend, Engine, EngineError},
@@ -12,7 +12,17 @@ pub struct Network {
     engine: Box<dyn Engine>,
     manifest: Manifest,
     input: InputSpec,
+    second_look: Option<SecondLook>,
     label: String,
+}
+
+/// What a second look is taken at, as the network's input tensor.
+#[derive(Debug)]
+pub struct Closer {
+    /// What of the photo it shows.
+    pub region: Region,
+    /// The tensor's values.
+    pub input: Vec<f32>,
 }
 
 impl Network {
@@ -28,7 +38,19 @@ impl Network {
     /// A network on an engine of the caller's own.
     #[must_use]
     pub fn new(manifest: Manifest, engine: Box<dyn Engine>) -> Self {
-        Self { engine, input: manifest.input_spec(), label: manifest.label(), manifest }
+        Self {
+            engine,
+            input: manifest.input_spec(),
+            second_look: manifest.second_look(),
+            label: manifest.label(),
+            manifest,
+        }
+    }
+
+    /// The same network, which looks at every photo once, whatever its manifest says.
+    #[must_use]
+    pub fn without_second_look(self) -> Self {
+        Self { second_look: None, ..self }
     }
 
     /// Name and version, e.g. `builtin-1`.
@@ -49,6 +71,18 @@ impl Network {
     /// Those of [`imaging::network_input`].
     pub fn input(&self, photo: &Photo) -> Result<Vec<f32>, ImagingError> {
         imaging::network_input(photo, &self.input)
+    }
+
+    /// Where the subject that the first look's `matte` shows is small, what to look at next: codec
+    /// work.
+    ///
+    /// # Errors
+    /// Those of [`imaging::network_input`].
+    pub fn closer(&self, photo: &Photo, matte: &Matte) -> Result<Option<Closer>, ImagingError> {
+        let region = self.second_look.and_then(|look| look.region(matte, photo));
+        region
+            .map(|region| Ok(Closer { region, input: self.input(&photo.part(region))? }))
+            .transpose()
     }
 
     /// Runs the network: engine work.

@@ -43,8 +43,8 @@ impl Processor {
     ) -> Result<(Finished, StageTimings), JobError> {
         let mut passage = Passage::default();
         let decoded = passage.decode(image, &self.network)?;
-        let matte = passage.infer(decoded.input, &self.network)?;
-        let cutout = passage.cut_out(decoded.photo, &matte, options.mask)?;
+        let seen = passage.see(&decoded.photo, decoded.input, &self.network)?;
+        let cutout = passage.cut_out(decoded.photo, seen, options.mask)?;
         let finished = passage.encode(cutout, options)?;
         Ok((finished, passage.timings))
     }
@@ -58,11 +58,12 @@ impl Processor {
     pub fn matte(&self, image: &[u8], refine: bool) -> Result<(GrayImage, StageTimings), JobError> {
         let mut passage = Passage::default();
         let decoded = passage.decode(image, &self.network)?;
-        let matte = passage.infer(decoded.input, &self.network)?;
+        let photo = decoded.photo;
+        let seen = passage.see(&photo, decoded.input, &self.network)?;
         let alpha = if refine {
-            passage.refine(&decoded.photo, &matte)?
+            passage.refine(&photo, seen)?
         } else {
-            enlarged(&matte, decoded.photo.colour.dimensions())
+            enlarged(&passage.merge(seen, photo.size())?, photo.colour.dimensions())
         };
         Ok((alpha, passage.timings))
     }

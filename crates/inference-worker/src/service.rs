@@ -67,11 +67,8 @@ struct Networks {
 /// # Errors
 /// [`BuildError`] where a network cannot be used or a thread not be started.
 pub fn build(config: &InferenceConfig) -> Result<InferenceService, BuildError> {
-    let store = config.store();
     let names = std::iter::once(&config.model).chain(&config.more_models);
-    let networks = names
-        .map(|name| Network::load(store.resolve(name)?, config.backend))
-        .collect::<Result<Vec<_>, _>>()?;
+    let networks = names.map(|name| config.network(name)).collect::<Result<Vec<_>, _>>()?;
     InferenceService::new(config, networks)
 }
 

@@ -5,11 +5,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::GrayImage;
-use imaging::{Cutout, DecodeLimits, Matte, Photo, RenderOptions, Size};
+use imaging::{Cutout, DecodeLimits, Matte, Photo, Region, RenderOptions, Size};
 
 use crate::{
     error::JobError,
-    network::Network,
+    network::{Closer, Network},
     timing::{StageTimings, Step},
 };
 
@@ -26,6 +26,12 @@ pub struct Finished {
 pub(crate) struct Decoded {
     pub(crate) photo: Photo,
     pub(crate) input: Vec<f32>,
+}
+
+/// What the network said: of the whole photo and, where its subject is small, of that.
+pub(crate) struct Seen {
+    pub(crate) whole: Matte,
+    pub(crate) closer: Option<(Region, Matte)>,
 }
 
 /// One job's passage through the stages, with its stopwatch.
@@ -46,18 +52,54 @@ impl Passage {
         Ok(self.step(Step::Network, || network.matte(input))??)
     }
 
-    pub(crate) fn refine(&mut self, photo: &Photo, matte: &Matte) -> Result<GrayImage, JobError> {
-        Ok(self.step(Step::Refine, || imaging::refine(photo, matte))??)
+    pub(crate) fn approach(
+        &mut self,
+        photo: &Photo,
+        matte: &Matte,
+        network: &Network,
+    ) -> Result<Option<Closer>, JobError> {
+        Ok(self.step(Step::Prepare, || network.closer(photo, matte))??)
+    }
+
+    /// Every look that the photo is worth, one after the other.
+    pub(crate) fn see(
+        &mut self,
+        photo: &Photo,
+        input: Vec<f32>,
+        network: &Network,
+    ) -> Result<Seen, JobError> {
+        let whole = self.infer(input, network)?;
+        let closer = match self.approach(photo, &whole, network)? {
+            Some(Closer { region, input }) => Some((region, self.infer(input, network)?)),
+            None => None,
+        };
+        Ok(Seen { whole, closer })
+    }
+
+    /// One matte of what was seen of a photo of that size.
+    pub(crate) fn merge(&mut self, seen: Seen, size: Size) -> Result<Matte, JobError> {
+        let Seen { whole, closer } = seen;
+        match closer {
+            None => Ok(whole),
+            Some((region, closer)) => {
+                Ok(self.step(Step::Refine, || imaging::merged(&whole, &closer, region, size))??)
+            }
+        }
+    }
+
+    pub(crate) fn refine(&mut self, photo: &Photo, seen: Seen) -> Result<GrayImage, JobError> {
+        let matte = self.merge(seen, photo.size())?;
+        Ok(self.step(Step::Refine, || imaging::refine(photo, &matte))??)
     }
 
     /// The subject on its own; a mask needs no colours.
     pub(crate) fn cut_out(
         &mut self,
         photo: Photo,
-        matte: &Matte,
+        seen: Seen,
         mask: bool,
     ) -> Result<Cutout, JobError> {
-        let alpha = self.refine(&photo, matte)?;
+        let alpha = self.refine(&photo, seen)?;
         if mask {
             return Ok(Cutout::from_matte(photo, alpha)?);
         }

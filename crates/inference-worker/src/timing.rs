@@ -49,35 +49,49 @@ impl Step {
     }
 }
 
-/// The time each step of one job took. Steps that were left out, such as the
-/// foreground of a mask, took none.
+/// The time each step of one job took, and how often it ran: the network looks at
+/// small subjects twice. Steps that were left out, such as the foreground of a
+/// mask, took none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StageTimings([Duration; Step::ALL.len()]);
+pub struct StageTimings {
+    took: [Duration; Step::ALL.len()],
+    runs: [u32; Step::ALL.len()],
+}
 
 impl StageTimings {
     /// Runs a step and adds its time, whatever comes of it.
     pub(crate) fn time<T>(&mut self, step: Step, work: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let result = work();
-        self.0[step as usize] += started.elapsed();
+        self.took[step as usize] += started.elapsed();
+        self.runs[step as usize] += 1;
         result
     }
 
     /// What a step took.
     #[must_use]
     pub fn of(&self, step: Step) -> Duration {
-        self.0[step as usize]
+        self.took[step as usize]
+    }
+
+    /// How often a step ran.
+    #[must_use]
+    pub fn runs(&self, step: Step) -> u32 {
+        self.runs[step as usize]
     }
 
     /// What all steps took together, waiting between them not counted.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.0.iter().sum()
+        self.took.iter().sum()
     }
 
     /// Adds the times of another job, or of other steps of the same.
     pub fn add(&mut self, other: &Self) {
-        for (mine, other) in self.0.iter_mut().zip(other.0) {
+        for (mine, other) in self.took.iter_mut().zip(other.took) {
+            *mine += other;
+        }
+        for (mine, other) in self.runs.iter_mut().zip(other.runs) {
             *mine += other;
         }
     }
@@ -105,6 +119,7 @@ mod tests {
         let mut sum = timings;
         sum.add(&timings);
         assert_eq!(sum.of(Step::Decode), timings.of(Step::Decode) * 2);
+        assert_eq!((sum.runs(Step::Decode), sum.runs(Step::Network)), (2, 0));
         assert_eq!(sum.total(), sum.of(Step::Decode));
     }
 }

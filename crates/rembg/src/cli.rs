@@ -158,6 +158,9 @@ pub(crate) struct EvalArgs {
     /// Leave out the edge step
     #[arg(long)]
     pub(crate) no_refine: bool,
+    /// Look at small subjects once only
+    #[arg(long)]
+    pub(crate) no_second_look: bool,
     /// Pictures worked on at once
     #[arg(short, long, value_name = "N", default_value = "1")]
     pub(crate) jobs: std::num::NonZeroUsize,

@@ -105,7 +105,9 @@ fn present(store: &ModelStore) -> Result<Vec<String>, Failure> {
 }
 
 fn evaluate(args: &EvalArgs) -> Result<ExitCode, Failure> {
-    let processor = settings::processor(&args.place, args.model.as_deref())?;
+    let mut config = settings::inference(&args.place, args.model.as_deref())?;
+    config.second_look &= !args.no_second_look;
+    let processor = settings::processor(&config)?;
     let options = EvalOptions {
         images: args.images.clone(),
         masks: args.masks.clone(),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use inference_worker::{InferenceConfig, Network, Processor};
+use inference_worker::{InferenceConfig, Processor};
 use runtime::config::{ConfigError, Layers};
 
 use crate::{
@@ -56,11 +56,9 @@ pub(crate) fn inference(
 /// The pipeline without a server around it.
 ///
 /// # Errors
-/// As [`inference`]; where the network cannot be loaded.
-pub(crate) fn processor(place: &ModelPlace, model: Option<&str>) -> Result<Processor, Failure> {
-    let config = inference(place, model)?;
-    let file = config.store().resolve(&config.model).map_err(Failure::failed)?;
-    Ok(Processor::new(Network::load(file, config.backend).map_err(Failure::failed)?))
+/// Where the network cannot be loaded.
+pub(crate) fn processor(config: &InferenceConfig) -> Result<Processor, Failure> {
+    Ok(Processor::new(config.network(&config.model).map_err(Failure::failed)?))
 }
 
 #[cfg(test)]

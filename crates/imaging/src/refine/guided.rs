@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use image::RgbImage;
 
-use super::{Axis, Cell, Coarse};
+use super::{Cell, Coarse};
+use crate::bilinear::Axis;
 
 /// Half the window's side less one half, in guide pixels: windows are 5 × 5.
 ///

@@ -12,6 +12,7 @@ mod guided;
 
 use image::GrayImage;
 
+use crate::bilinear::{Axis, Between, interpolated};
 use crate::{ImagingError, Matte, Photo};
 use guided::Guidance;
 
@@ -102,12 +103,7 @@ impl Coarse {
     }
 
     fn interpolated(&self, x: Between, y: Between) -> f32 {
-        let row = |r: usize| {
-            let row = &self.values[r * self.width..][..self.width];
-            row[x.first] + (row[x.second] - row[x.first]) * x.weight
-        };
-        let (top, bottom) = (row(y.first), row(y.second));
-        top + (bottom - top) * y.weight
+        interpolated(&self.values, self.width, x, y)
     }
 }
 
@@ -159,36 +155,4 @@ fn classify(values: &[f32], width: usize) -> Vec<Cell> {
         _ => Cell::Undecided,
     };
     signs.into_iter().map(cell).collect()
-}
-
-/// Two neighbouring samples and the weight of the second.
-#[derive(Debug, Clone, Copy)]
-struct Between {
-    first: usize,
-    second: usize,
-    weight: f32,
-}
-
-/// Bilinear positions along one side, pixel centres aligned.
-struct Axis(Vec<Between>);
-
-impl Axis {
-    fn new(fine: usize, coarse: usize) -> Self {
-        Self::with_step(fine, coarse, coarse as f32 / fine as f32)
-    }
-
-    /// `step`: coarse samples per fine sample.
-    fn with_step(fine: usize, coarse: usize, step: f32) -> Self {
-        let last = coarse - 1;
-        let place = |at: usize| {
-            let position = ((at as f32 + 0.5) * step - 0.5).clamp(0.0, last as f32);
-            let first = (position as usize).min(last);
-            Between { first, second: (first + 1).min(last), weight: position - first as f32 }
-        };
-        Self((0..fine).map(place).collect())
-    }
-
-    fn at(&self, index: usize) -> Between {
-        self.0[index]
-    }
 }

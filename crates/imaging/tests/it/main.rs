@@ -9,3 +9,4 @@ mod geometry;
 mod network;
 mod refine;
 mod render;
+mod second_look;

@@ -38,6 +38,7 @@ pub fn guess_manifest(name: &str, weights: &[u8]) -> Result<Manifest, ModelError
         source: "not stated".into(),
         input,
         output: Output::default(),
+        second_look: None,
     };
     let model = ModelFile { manifest: manifest.clone(), weights: weights.to_vec().into() };
     let answer = TractEngine::load(&model, Backend::Cpu)?

@@ -26,8 +26,10 @@ pub struct Report {
     pub boundary: f64,
     /// Milliseconds a picture from file to mask.
     pub milliseconds: f64,
-    /// Milliseconds a picture in the network alone.
+    /// Milliseconds a run of the network.
     pub network_milliseconds: f64,
+    /// Runs of the network a picture: 1, and one more for each second look.
+    pub looks: f64,
 }
 
 impl Report {
@@ -44,6 +46,7 @@ impl Report {
             }
         }
         let count = scores.len().max(1) as f64;
+        let looks = f64::from(timings.runs(Step::Network));
         let mean = |of: fn(&Scores) -> f64| scores.iter().map(of).sum::<f64>() / count;
         Self {
             model: model.to_owned(),
@@ -55,7 +58,8 @@ impl Report {
             iou: mean(|score| score.iou),
             boundary: mean(|score| score.boundary),
             milliseconds: timings.total().as_secs_f64() * 1000.0 / count,
-            network_milliseconds: timings.of(Step::Network).as_secs_f64() * 1000.0 / count,
+            network_milliseconds: timings.of(Step::Network).as_secs_f64() * 1000.0 / looks.max(1.0),
+            looks: looks / count,
         }
     }
 }
@@ -70,7 +74,8 @@ impl Display for Report {
         writeln!(f, "mIoU         {:.4}", self.iou)?;
         writeln!(f, "boundary F   {:.4}", self.boundary)?;
         writeln!(f, "ms a picture {:.1}", self.milliseconds)?;
-        write!(f, "ms network   {:.1}", self.network_milliseconds)?;
+        writeln!(f, "ms network   {:.1}", self.network_milliseconds)?;
+        write!(f, "looks        {:.2}", self.looks)?;
         for (pair, reason) in &self.failed {
             write!(f, "\nfailed       {}: {reason}", pair.image.display())?;
         }

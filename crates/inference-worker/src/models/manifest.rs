@@ -33,6 +33,9 @@ pub struct Manifest {
     /// How the matte comes out.
     #[serde(default)]
     pub output: Output,
+    /// Whether it looks at small subjects twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_look: Option<SecondLook>,
 }
 
 /// The `[input]` section.
@@ -127,6 +130,17 @@ pub enum Activation {
     Minmax,
 }
 
+/// The `[second_look]` section: a subject that fills little of the photo is shown to the
+/// network once more, by itself. Absent is never.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondLook {
+    /// Only where the subject and its surroundings are less than this share of the photo.
+    pub below: f32,
+    /// How much of the subject's width and height its surroundings are, on each side.
+    pub margin: f32,
+}
+
 impl Manifest {
     /// Parses and checks a manifest; `origin` names it in errors.
     ///
@@ -168,6 +182,13 @@ impl Manifest {
         if std.iter().any(|value| !value.is_finite() || *value == 0.0) {
             return Err("input.std: finite numbers other than 0".into());
         }
+        if let Some(SecondLook { below, margin }) = self.second_look {
+            for (key, value) in [("below", below), ("margin", margin)] {
+                if !(0.0..=1.0).contains(&value) {
+                    return Err(format!("second_look.{key}: 0 to 1"));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -198,6 +219,12 @@ impl Manifest {
                 Resampling::Lanczos3 => Filter::Lanczos3,
             },
         }
+    }
+
+    /// When to look twice in the terms of the pixel code.
+    #[must_use]
+    pub fn second_look(&self) -> Option<imaging::SecondLook> {
+        self.second_look.map(|SecondLook { below, margin }| imaging::SecondLook { below, margin })
     }
 
     /// The shape of the input tensor.
@@ -267,6 +294,9 @@ mod tests {
             ("std = [1.0, 1.0, 1.0]", "std = [1.0]", "std"),
             ("mean = [0.5, 0.5, 0.5]", "mean = [nan, 0.5, 0.5]", "input.mean"),
             ("width = 320", "width = 320\nlayout = \"chwn\"", "layout"),
+            ("[input]", "[second_look]\nbelow = 2.0\nmargin = 0.1\n[input]", "second_look.below"),
+            ("[input]", "[second_look]\nbelow = 0.5\nmargin = nan\n[input]", "second_look.margin"),
+            ("[input]", "[second_look]\nbelow = 0.5\n[input]", "margin"),
         ];
         for (from, to, key) in rows {
             let error = Manifest::parse(&GOOD.replace(from, to), "net.toml").expect_err(to);

@@ -24,10 +24,15 @@ use runtime::config::Layers;
 
 /// A picture with something in the middle.
 pub(crate) fn picture(width: u32, height: u32) -> DynamicImage {
+    disc(width, height, 0.3)
+}
+
+/// A picture with a disc of that radius, a share of its sides, in the middle.
+pub(crate) fn disc(width: u32, height: u32, radius: f64) -> DynamicImage {
     let inside = |x: u32, y: u32| {
         let across = f64::from(x) / f64::from(width) - 0.5;
         let down = f64::from(y) / f64::from(height) - 0.5;
-        across.hypot(down) < 0.3
+        across.hypot(down) < radius
     };
     RgbImage::from_fn(width, height, |x, y| {
         if inside(x, y) { Rgb([220, 60, 40]) } else { Rgb([20, (x % 80) as u8, 90]) }

@@ -3,14 +3,18 @@
 
 use image::{DynamicImage, ImageFormat as FileFormat, Rgba, RgbaImage};
 use imaging::{OutputFormat, RenderOptions};
-use inference_worker::{Network, Processor, build, engine::Backend, models::builtin};
+use inference_worker::{
+    DEFAULTS, InferenceConfig, Network, Processor, Step, build, engine::Backend, models::builtin,
+};
 use proto::{
     ErrorCode, Inference as _,
     inference_v1::{ImageFormat, RenderSpec, Stage},
 };
+use runtime::config::Layers;
 
 use crate::fixtures::{
-    Brightness, config, encoded, finish, job, job_with, network, picture, png, run, service,
+    Barrier, Brightness, config, disc, encoded, finish, job, job_with, network, picture, png, run,
+    service,
 };
 
 fn open(bytes: &[u8]) -> DynamicImage {
@@ -62,6 +66,39 @@ async fn the_same_bytes_whatever_the_threads_and_with_no_server() {
         };
         let (alone, _) = processor.process(&image, &options).expect("alone");
         assert!(a.image == b.image && b.image == c.image && c.image == alone.bytes, "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_small_subject_is_looked_at_twice() {
+    let engine = Barrier::default();
+    engine.open();
+    let service = service(&[], engine.clone());
+    for (radius, looks) in [(0.1, 2), (0.3, 1), (0.0, 1)] {
+        let before = engine.runs();
+        let image = encoded(&disc(300, 200, radius), FileFormat::Png);
+        run(&service, job(image)).await.expect("a picture");
+        assert_eq!(engine.runs() - before, looks, "radius {radius}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_look_can_be_left_out_and_is_the_same_with_no_server() {
+    let image = encoded(&disc(900, 600, 0.1), FileFormat::Jpeg);
+    let builtin = || Network::load(builtin(), Backend::Cpu).expect("loads");
+    let options = RenderOptions { expand: true, format: OutputFormat::Png, ..Default::default() };
+    let process = |network| Processor::new(network).process(&image, &options).expect("a picture");
+    let (twice, timings) = process(builtin());
+    assert_eq!(timings.runs(Step::Network), 2);
+    let (once, timings) = process(builtin().without_second_look());
+    assert_eq!(timings.runs(Step::Network), 1);
+    assert!(twice.bytes != once.bytes);
+
+    let layers = Layers::new(DEFAULTS).flag("inference.second_look", Some(false));
+    let leaving_out = InferenceConfig::load(&layers).expect("valid");
+    for (config, expected) in [(config(&[]), twice), (leaving_out, once)] {
+        let served = run(&build(&config).expect("builds"), job(image.clone())).await;
+        assert!(served.expect("a picture").image == expected.bytes);
     }
 }
 

@@ -35,8 +35,9 @@ pub(crate) async fn run(args: RemoveArgs) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::usage(error.to_string()))?;
     refuse_terminal(&items)?;
     let jobs = args.jobs.map_or_else(crate::cores, NonZeroUsize::get).min(items.len().max(1));
+    let config = settings::inference(&args.place, args.model.as_deref())?;
     let worker = Worker {
-        processor: settings::processor(&args.place, args.model.as_deref())?,
+        processor: settings::processor(&config)?,
         fields,
         options: render_options(&options),
         overwrite: args.overwrite,

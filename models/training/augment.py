@@ -11,6 +11,7 @@ import numpy as np
 
 EDGE_BAND = 7  # pixels of a 320 px mask that a loose outline may be off by, both sides together
 CONTEXT = 31  # window of the pixel weights; borders and thin parts weigh more
+CLOSER_MARGINS = (0.05, 0.35)  # of the subject's side, kept around it in a closer look
 CUTOUTS = 0.2  # share of the pasted subjects that are cut-outs with alpha, where there are any
 
 
@@ -25,11 +26,12 @@ class Distortions:
     turned: float  # share that are turned, by some nine degrees
     recoloured: float  # share with other exposure, contrast, colour cast
     retaken: float  # share out of focus, small, compressed or noisy
+    closer: float  # share that show the subject and little else, as the second look of the service does
 
 
-STRONG = Distortions(background=0.04, pasted=0.12, cover=(-0.42, 0.14), stretch=0.18, turned=0.35, recoloured=0.75, retaken=0.25)
+STRONG = Distortions(background=0.04, pasted=0.12, cover=(-0.42, 0.14), stretch=0.18, turned=0.35, recoloured=0.75, retaken=0.25, closer=0.0)
 # Photos nearly as they are: what the last lessons should be like, see README.md.
-GENTLE = Distortions(background=0.02, pasted=0.0, cover=(-0.25, 0.04), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0)
+GENTLE = Distortions(background=0.02, pasted=0.0, cover=(-0.25, 0.04), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0, closer=0.25)
 PASTED_COVER = (-0.35, 0.75)  # of a subject that is pasted: it may be small and stand anywhere
 
 
@@ -61,7 +63,10 @@ class Sampler:
         photo = retaken(recoloured(photo, rng, self.distortions), rng, self.distortions)
         return photo, mask.astype(np.float32) / 255, pixel_weights(mask, loose)
 
-    def _warped(self, row, size, matrix=None):
+    def _warped(self, row, size):
+        matrix = None
+        if self.rng.random() < self.distortions.closer:
+            matrix = closer_look(self.rng, np.asarray(self.pictures.masks[row]), size)
         if matrix is None:
             matrix = geometry(self.rng, self.pictures.size, size, self.distortions)
         return [
@@ -100,6 +105,23 @@ def geometry(rng, source, target, distortions=STRONG, wide=False):
     centre = source * (0.5 + rng.uniform(-room, room, 2))
     shift = target / 2 - matrix @ centre
     return np.column_stack([matrix, shift])
+
+
+def closer_look(rng, mask, target):
+    """The affine matrix of a look at the subject of `mask` and little else, or None where there is none."""
+    scales, shifts = [], []
+    for axis in (0, 1):
+        present = np.flatnonzero((mask > 127).any(axis))
+        if not len(present):
+            return None
+        start, end = present[0], present[-1] + 1
+        before, after = rng.uniform(*CLOSER_MARGINS, 2) * (end - start)
+        start, end = max(0, start - before), min(len(mask), end + after)
+        scales.append(target / (end - start))
+        shifts.append(-start * scales[-1])
+    if rng.random() < 0.5:
+        scales[0], shifts[0] = -scales[0], target - shifts[0]
+    return np.array([[scales[0], 0, shifts[0]], [0, scales[1], shifts[1]]])
 
 
 def recoloured(photo, rng, distortions=STRONG):

@@ -1,5 +1,5 @@
 """Cut out 48 pictures whose rights are clear and lay them out on one sheet:
-`python contact_sheet.py ../builtin.onnx ../../docs/contact-sheet.jpg`.
+`python contact_sheet.py ../../target/release/rembg ../../docs/contact-sheet.jpg`. It shows what that program gives.
 
 Photos are those inside the PyPI packages scikit-image (`skimage.data`: public domain or CC0) and
 scikit-learn (`china.jpg`, `flower.jpg`: CC BY 2.0); exposures, crops and turns of them stand for dark,
@@ -8,15 +8,14 @@ looking good: pictures without one subject and failures stay in.
 """
 
 import argparse
+import subprocess
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageDraw, ImageFont
-
-from network import MEAN, STD
 
 TILE, COLUMNS = 176, 8
 
@@ -156,36 +155,39 @@ def pictures():
     yield photo("brick.png")
 
 
-def alpha_of(session, picture):
-    size = session.get_inputs()[0].shape[-1]
-    small = np.asarray(Image.fromarray(picture).resize((size, size), Image.BILINEAR)).astype(np.float32) / 255
-    image = ((small - np.float32(MEAN)) / np.float32(STD)).transpose(2, 0, 1)[None]
-    alpha = session.run(None, {"image": np.ascontiguousarray(image)})[0][0, 0]
-    return cv2.resize(alpha, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+def cut_out(program, photos):
+    """The photos' RGBA cut-outs, in order."""
+    with tempfile.TemporaryDirectory() as place:
+        source, target = Path(place) / "in", Path(place) / "out"
+        source.mkdir()
+        for number, picture in enumerate(photos):
+            Image.fromarray(picture).save(source / f"{number:02}.png")
+        subprocess.run([program, "remove", source, "-o", target, "--quiet"], check=True)
+        return [np.asarray(Image.open(file).convert("RGBA")) for file in sorted(target.iterdir())]
 
 
-def tile(picture, alpha):
+def tile(picture, cut):
     """The photo above its cut-out on a chequerboard."""
     scale = TILE / max(picture.shape[:2])
     size = [max(1, round(d * scale)) for d in picture.shape[1::-1]]
     canvas = np.full((2 * TILE, TILE, 3), 255, np.uint8)
     left, top = (TILE - size[0]) // 2, (TILE - size[1]) // 2
-    small, cover = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (picture, alpha))
-    rows, columns = np.indices(cover.shape) // 8
+    rows, columns = np.indices(picture.shape[:2]) // max(1, round(8 / scale))
     board = np.where(((rows + columns) % 2)[..., None], 205, 245)
-    cut = small * cover[..., None] + board * (1 - cover[..., None])
-    canvas[top : top + size[1], left : left + size[0]] = small
-    canvas[TILE + top : TILE + top + size[1], left : left + size[0]] = cut.astype(np.uint8)
+    cover = cut[..., 3:] / 255
+    shown = (cut[..., :3] * cover + board * (1 - cover)).astype(np.uint8)
+    for place, each in ((0, picture), (TILE, shown)):
+        canvas[place + top : place + top + size[1], left : left + size[0]] = cv2.resize(each, size, interpolation=cv2.INTER_AREA)
     return canvas
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("model")
+    p.add_argument("program")
     p.add_argument("target", type=Path)
     args = p.parse_args()
-    session = onnxruntime.InferenceSession(args.model)
-    tiles = [tile(np.ascontiguousarray(a), alpha_of(session, np.ascontiguousarray(a))) for a in pictures()]
+    photos = [np.ascontiguousarray(picture) for picture in pictures()]
+    tiles = [tile(*pair) for pair in zip(photos, cut_out(args.program, photos), strict=True)]
     print(len(tiles), "pictures")
     lines = [np.concatenate(tiles[i : i + COLUMNS], 1) for i in range(0, len(tiles) - len(tiles) % COLUMNS, COLUMNS)]
     Image.fromarray(np.concatenate(lines, 0)).save(args.target, quality=82)

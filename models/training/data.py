@@ -25,6 +25,8 @@ SET_WEIGHTS = {
     "VOCpose": 0.7,
     "alphamatting27": 8.0,
     "PeopleCutouts": 1.0,
+    "Flowers17": 0.5,
+    "Butterflies": 0.6,
     "labelled": 0.9,  # what label.py makes
 }
 # Sets whose outlines are a few pixels off: the loss ignores a band around their edges.

@@ -12,6 +12,7 @@ import numpy as np
 EDGE_BAND = 7  # pixels of a 320 px mask that a loose outline may be off by, both sides together
 CONTEXT = 31  # window of the pixel weights; borders and thin parts weigh more
 CLOSER_MARGINS = (0.05, 0.35)  # of the subject's side, kept around it in a closer look
+LEAST_SUBJECT = 0.002  # share of the picture that a closer look is worth
 CUTOUTS = 0.2  # share of the pasted subjects that are cut-outs with alpha, where there are any
 
 
@@ -59,13 +60,14 @@ class Sampler:
         else:
             row = self.pictures.draw(rng)
             loose = self.pictures.is_loose(row)
-            photo, mask = self._warped(row, size)
+            photo, mask = self._warped(row, size, closer=0.0 if loose else self.distortions.closer)
         photo = retaken(recoloured(photo, rng, self.distortions), rng, self.distortions)
         return photo, mask.astype(np.float32) / 255, pixel_weights(mask, loose)
 
-    def _warped(self, row, size):
+    def _warped(self, row, size, closer=0.0):
+        """`closer` is the chance of a closer look; of a loose outline it would show how loose it is."""
         matrix = None
-        if self.rng.random() < self.distortions.closer:
+        if self.rng.random() < closer:
             matrix = closer_look(self.rng, np.asarray(self.pictures.masks[row]), size)
         if matrix is None:
             matrix = geometry(self.rng, self.pictures.size, size, self.distortions)
@@ -108,12 +110,12 @@ def geometry(rng, source, target, distortions=STRONG, wide=False):
 
 
 def closer_look(rng, mask, target):
-    """The affine matrix of a look at the subject of `mask` and little else, or None where there is none."""
+    """The affine matrix of a look at the subject of `mask` and little else, or None where there is next to none."""
+    if (mask > 127).mean() < LEAST_SUBJECT:
+        return None
     scales, shifts = [], []
     for axis in (0, 1):
         present = np.flatnonzero((mask > 127).any(axis))
-        if not len(present):
-            return None
         start, end = present[0], present[-1] + 1
         before, after = rng.uniform(*CLOSER_MARGINS, 2) * (end - start)
         start, end = max(0, start - before), min(len(mask), end + after)

@@ -145,7 +145,7 @@ fn log_odds(matte: &Matte) -> Vec<f32> {
 struct Side {
     cells: usize,
     whole: Axis,
-    /// From the first to one past the last cell within the region.
+    /// The first cell within the region.
     start: usize,
     /// Place in the second matte, and how much it counts there.
     closer: Vec<(Between, f32)>,

@@ -169,6 +169,9 @@ impl Stages {
         let Decoded { photo, input } = decoded;
         let (whole, passage) = self.infer(turn, input, passage).await;
         let whole = whole?;
+        if !self.job.network.looks_twice() {
+            return Ok((photo, Seen { whole, closer: None }, passage));
+        }
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
         let approach = move |p: &mut Passage| (p.approach(&photo, &whole, &network), photo, whole);
         let ((closer, photo, whole), passage) =

@@ -73,6 +73,12 @@ impl Network {
         imaging::network_input(photo, &self.input)
     }
 
+    /// Whether it may look at a photo twice.
+    #[must_use]
+    pub fn looks_twice(&self) -> bool {
+        self.second_look.is_some()
+    }
+
     /// Where the subject that the first look's `matte` shows is small, what to look at next: codec
     /// work.
     ///

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 pub enum Step {
     /// File to upright sRGB pixels.
     Decode,
-    /// Pixels to the network's input.
+    /// Pixels to the network's input, for each look.
     Prepare,
     /// The network.
     Network,
-    /// The network's matte to full size, along the photo's edges.
+    /// Both looks' mattes to one, and that to full size, along the photo's edges.
     Refine,
     /// Colours free of the old background.
     Foreground,

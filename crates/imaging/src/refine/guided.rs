@@ -32,7 +32,8 @@ impl Guidance {
     /// `None` when the photo is no larger than the matte: then there is nothing to sharpen.
     pub(super) fn of(photo: &RgbImage, coarse: &Coarse) -> Option<Self> {
         let (width, height) = (photo.width() as usize, photo.height() as usize);
-        let factor = width.max(height).div_ceil(coarse.width.max(coarse.height));
+        // The coarser side decides: a window must reach over several cells of the matte.
+        let factor = width.div_ceil(coarse.width).max(height.div_ceil(coarse.height));
         if factor < 2 {
             return None;
         }

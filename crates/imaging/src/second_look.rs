@@ -6,7 +6,7 @@
 //! probabilities are pooled (Genest and Zidek 1986).
 
 use crate::bilinear::{Axis, Between, interpolated};
-use crate::{ImagingError, Matte, Photo, Size};
+use crate::{ImagingError, Matte, Size};
 
 /// From this matte value on a place counts as the subject's when its box is drawn.
 const PRESENT: f32 = 0.35;
@@ -47,10 +47,10 @@ pub struct Region {
 }
 
 impl SecondLook {
-    /// What of the `photo` is worth a second look after the first one gave `matte`: the subject and
-    /// its surroundings, or nothing where there is no subject or where it fills the photo.
+    /// What of a photo of size `photo` is worth a second look after the first one gave `matte`: the
+    /// subject and its surroundings, or nothing where there is no subject or where it fills the photo.
     #[must_use]
-    pub fn region(&self, matte: &Matte, photo: &Photo) -> Option<Region> {
+    pub fn region(&self, matte: &Matte, photo: Size) -> Option<Region> {
         let (width, height) = (matte.width() as usize, matte.height() as usize);
         let (mut columns, mut rows) = (vec![0; width], vec![0; height]);
         for (at, _) in matte.values().iter().enumerate().filter(|&(_, &value)| value >= PRESENT) {
@@ -61,11 +61,10 @@ impl SecondLook {
         if (present as f32) < LEAST * (width * height) as f32 {
             return None;
         }
-        let size = photo.size();
-        let (left, across) = self.span(&columns, size.width);
-        let (top, down) = self.span(&rows, size.height);
+        let (left, across) = self.span(&columns, photo.width);
+        let (top, down) = self.span(&rows, photo.height);
         let region = Region { left, top, size: Size::new(across, down) };
-        let share = region.size.pixels() as f32 / size.pixels() as f32;
+        let share = region.size.pixels() as f32 / photo.pixels() as f32;
         (share < self.below).then_some(region)
     }
 

@@ -8,14 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use imaging::{Matte, Photo, RenderOptions};
+use imaging::{Photo, RenderOptions};
 use proto::{CutOut, JobEvent, ServiceError, inference_v1::Stage};
 use tokio::{sync::mpsc, time::timeout_at};
 
 use crate::{
     admission::{Admission, Hold, Running, Ticket},
     error::JobError,
-    network::{Closer, Network},
+    network::Network,
     pool::Pool,
     spec::image_format,
     stages::{Decoded, Finished, Passage, Seen},
@@ -166,32 +166,26 @@ impl Stages {
         decoded: Decoded,
         passage: Passage,
     ) -> Result<(Photo, Seen, Passage), JobError> {
+        let Workers { codec, engine, .. } = &*self.workers;
         let Decoded { photo, input } = decoded;
-        let (whole, passage) = self.infer(turn, input, passage).await;
-        let whole = whole?;
-        if !self.job.network.looks_twice() {
-            return Ok((photo, Seen { whole, closer: None }, passage));
-        }
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
-        let approach = move |p: &mut Passage| (p.approach(&photo, &whole, &network), photo, whole);
-        let ((closer, photo, whole), passage) =
-            self.workers.codec.run(move || on_turn(held, passage, approach)).await;
-        let Some(Closer { region, input }) = closer? else {
+        let size = photo.size();
+        let (first, passage) =
+            engine.run(move || on_turn(held, passage, |p| p.look(input, size, &network))).await;
+        let (whole, region) = first?;
+        let Some(region) = region else {
             return Ok((photo, Seen { whole, closer: None }, passage));
         };
-        let (closer, passage) = self.infer(turn, input, passage).await;
-        Ok((photo, Seen { whole, closer: Some((region, closer?)) }, passage))
-    }
 
-    async fn infer(
-        &self,
-        turn: &Arc<Running>,
-        input: Vec<f32>,
-        passage: Passage,
-    ) -> (Result<Matte, JobError>, Passage) {
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
-        let engine = &self.workers.engine;
-        engine.run(move || on_turn(held, passage, |p| p.infer(input, &network))).await
+        let approach = move |p: &mut Passage| (p.approach(&photo, region, &network), photo);
+        let ((input, photo), passage) = codec.run(move || on_turn(held, passage, approach)).await;
+        let input = input?;
+
+        let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
+        let (closer, passage) =
+            engine.run(move || on_turn(held, passage, |p| p.infer(input, &network))).await;
+        Ok((photo, Seen { whole, closer: Some((region, closer?)) }, passage))
     }
 
     fn enter(&self, stage: Stage) {

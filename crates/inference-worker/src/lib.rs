@@ -25,7 +25,7 @@ mod timing;
 
 pub use config::{DEFAULTS, InferenceConfig};
 pub use error::JobError;
-pub use network::{Closer, Network};
+pub use network::Network;
 pub use processor::Processor;
 pub use server::{ServeError, serve};
 pub use service::{BuildError, InferenceService, build};

@@ -1,6 +1,6 @@
 //! A loaded network: a photo in, a matte out.
 
-use imaging::{ImagingError, InputSpec, Matte, Photo, Region, SecondLook};
+use imaging::{ImagingError, InputSpec, Matte, Photo, Region, SecondLook, Size};
 
 use crate::{
     engine::{self, Backend, Engine, EngineError},
@@ -14,15 +14,6 @@ pub struct Network {
     input: InputSpec,
     second_look: Option<SecondLook>,
     label: String,
-}
-
-/// What a second look is taken at, as the network's input tensor.
-#[derive(Debug)]
-pub struct Closer {
-    /// What of the photo it shows.
-    pub region: Region,
-    /// The tensor's values.
-    pub input: Vec<f32>,
 }
 
 impl Network {
@@ -73,22 +64,11 @@ impl Network {
         imaging::network_input(photo, &self.input)
     }
 
-    /// Whether it may look at a photo twice.
+    /// What of a photo of size `photo` to look at next, where the subject that the first look's
+    /// `matte` shows is small.
     #[must_use]
-    pub fn looks_twice(&self) -> bool {
-        self.second_look.is_some()
-    }
-
-    /// Where the subject that the first look's `matte` shows is small, what to look at next: codec
-    /// work.
-    ///
-    /// # Errors
-    /// Those of [`imaging::network_input`].
-    pub fn closer(&self, photo: &Photo, matte: &Matte) -> Result<Option<Closer>, ImagingError> {
-        let region = self.second_look.and_then(|look| look.region(matte, photo));
-        region
-            .map(|region| Ok(Closer { region, input: self.input(&photo.part(region))? }))
-            .transpose()
+    pub fn second_look(&self, matte: &Matte, photo: Size) -> Option<Region> {
+        self.second_look?.region(matte, photo)
     }
 
     /// Runs the network: engine work.

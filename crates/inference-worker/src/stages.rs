@@ -9,7 +9,7 @@ use imaging::{Cutout, DecodeLimits, Matte, Photo, Region, RenderOptions, Size};
 
 use crate::{
     error::JobError,
-    network::{Closer, Network},
+    network::Network,
     timing::{StageTimings, Step},
 };
 
@@ -52,13 +52,25 @@ impl Passage {
         Ok(self.step(Step::Network, || network.matte(input))??)
     }
 
+    /// The first look at a photo of that size, and what of it is worth a second.
+    pub(crate) fn look(
+        &mut self,
+        input: Vec<f32>,
+        size: Size,
+        network: &Network,
+    ) -> Result<(Matte, Option<Region>), JobError> {
+        let matte = self.infer(input, network)?;
+        let region = self.step(Step::Prepare, || network.second_look(&matte, size))?;
+        Ok((matte, region))
+    }
+
     pub(crate) fn approach(
         &mut self,
         photo: &Photo,
-        matte: &Matte,
+        region: Region,
         network: &Network,
-    ) -> Result<Option<Closer>, JobError> {
-        Ok(self.step(Step::Prepare, || network.closer(photo, matte))??)
+    ) -> Result<Vec<f32>, JobError> {
+        Ok(self.step(Step::Prepare, || network.input(&photo.part(region)))??)
     }
 
     /// Every look that the photo is worth, one after the other.
@@ -68,12 +80,10 @@ impl Passage {
         input: Vec<f32>,
         network: &Network,
     ) -> Result<Seen, JobError> {
-        let whole = self.infer(input, network)?;
-        let closer = match self.approach(photo, &whole, network)? {
-            Some(Closer { region, input }) => Some((region, self.infer(input, network)?)),
-            None => None,
-        };
-        Ok(Seen { whole, closer })
+        let (whole, region) = self.look(input, photo.size(), network)?;
+        let Some(region) = region else { return Ok(Seen { whole, closer: None }) };
+        let input = self.approach(photo, region, network)?;
+        Ok(Seen { whole, closer: Some((region, self.infer(input, network)?)) })
     }
 
     /// One matte of what was seen of a photo of that size.

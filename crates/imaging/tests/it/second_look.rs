@@ -17,27 +17,32 @@ fn photo(width: u32, height: u32) -> Photo {
     Photo::opaque(RgbImage::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 0])))
 }
 
+/// A first look that says .5 everywhere and a second one that says .9, of a photo of 640 pixels.
+fn half_and_nine_tenths(region: Region) -> Matte {
+    merged(&matte(64, |_, _| 0.5), &matte(64, |_, _| 0.9), region, Size::new(640, 640)).unwrap()
+}
+
 #[test]
 fn a_small_subject_is_looked_at_with_its_surroundings() {
     // The box is 16…32 of 64; a fifth of 16 and a 64th of the side are added.
-    let region = LOOK.region(&boxed(16, 32), &photo(640, 128)).expect("small enough");
+    let region = LOOK.region(&boxed(16, 32), Size::new(640, 128)).expect("small enough");
     let expected = Region { left: 118, top: 23, size: Size::new(244, 50) };
     assert_eq!(region, expected);
 }
 
 #[test]
 fn a_region_ends_where_the_photo_ends() {
-    let region = LOOK.region(&boxed(0, 20), &photo(64, 64)).expect("small enough");
+    let region = LOOK.region(&boxed(0, 20), Size::new(64, 64)).expect("small enough");
     assert_eq!((region.left, region.top, region.size), (0, 0, Size::new(25, 25)));
 }
 
 #[test]
 fn nothing_to_look_at() {
-    let photo = photo(64, 64);
-    assert_eq!(LOOK.region(&boxed(0, 0), &photo), None, "no subject");
-    assert_eq!(LOOK.region(&boxed(8, 56), &photo), None, "a subject that fills the photo");
-    assert_eq!(LOOK.region(&matte(64, |_, _| 0.3), &photo), None, "only haze");
-    assert_eq!(LOOK.region(&matte(1, |_, _| 1.0), &photo), None, "a matte of one cell");
+    let photo = Size::new(64, 64);
+    assert_eq!(LOOK.region(&boxed(0, 0), photo), None, "no subject");
+    assert_eq!(LOOK.region(&boxed(8, 56), photo), None, "a subject that fills the photo");
+    assert_eq!(LOOK.region(&matte(64, |_, _| 0.3), photo), None, "only haze");
+    assert_eq!(LOOK.region(&matte(1, |_, _| 1.0), photo), None, "a matte of one cell");
 }
 
 #[test]
@@ -50,8 +55,8 @@ fn a_speck_does_not_widen_the_box() {
                 if (x, y) == (60, 60) { 1.0 } else { plain.values()[(y * 64 + x) as usize] }
             },
         );
-    let photo = photo(64, 64);
-    assert_eq!(LOOK.region(&speck, &photo), LOOK.region(&plain, &photo));
+    let photo = Size::new(64, 64);
+    assert_eq!(LOOK.region(&speck, photo), LOOK.region(&plain, photo));
 }
 
 #[test]
@@ -67,9 +72,7 @@ fn a_part_takes_colour_and_alpha_along() {
 #[test]
 fn both_looks_count_and_only_inside_the_region() {
     let region = Region { left: 160, top: 160, size: Size::new(320, 320) };
-    let merged =
-        merged(&matte(64, |_, _| 0.5), &matte(64, |_, _| 0.9), region, Size::new(640, 640))
-            .unwrap();
+    let merged = half_and_nine_tenths(region);
     assert_eq!((merged.width(), merged.height()), (128, 128), "at the second look's resolution");
     let at = |x: u32, y: u32| merged.values()[(y * 128 + x) as usize];
     // Odds of 1 and 9 to 1: their geometric mean is 3 to 1.
@@ -83,9 +86,7 @@ fn both_looks_count_and_only_inside_the_region() {
 #[test]
 fn at_the_photos_own_border_the_second_look_counts_whole() {
     let region = Region { left: 0, top: 0, size: Size::new(320, 640) };
-    let merged =
-        merged(&matte(64, |_, _| 0.5), &matte(64, |_, _| 0.9), region, Size::new(640, 640))
-            .unwrap();
+    let merged = half_and_nine_tenths(region);
     assert!((merged.values()[0] - 0.75).abs() < 1e-4);
 }
 

@@ -1,6 +1,9 @@
 //! The network's answer: how much of each pixel is subject.
 
-use crate::ImagingError;
+use image::{GrayImage, Luma};
+
+use crate::bilinear::{Axis, interpolated};
+use crate::{ImagingError, Size};
 
 /// A matte at the network's own size: row-major, 0.0 = background, 1.0 = subject.
 ///
@@ -48,5 +51,36 @@ impl Matte {
     #[must_use]
     pub fn height(&self) -> u32 {
         self.height
+    }
+
+    /// The matte at another size of at least one pixel, in steps of 1/255: bilinear, pixel centres
+    /// aligned, as networks are trained to be read.
+    #[must_use]
+    pub fn enlarged(&self, to: Size) -> GrayImage {
+        let columns = Axis::new(to.width as usize, self.width as usize);
+        let rows = Axis::new(to.height as usize, self.height as usize);
+        GrayImage::from_fn(to.width, to.height, |x, y| {
+            let (x, y) = (columns.at(x as usize), rows.at(y as usize));
+            let value = interpolated(&self.values, self.width as usize, x, y);
+            Luma([(value * 255.0 + 0.5) as u8])
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enlarging_keeps_corners_and_blends_between() {
+        let matte = Matte::new(vec![0.0, 1.0], 2, 1).expect("a matte");
+        let alpha = matte.enlarged(Size::new(4, 2));
+        assert_eq!(alpha.as_raw(), &[0, 64, 191, 255, 0, 64, 191, 255]);
+    }
+
+    #[test]
+    fn the_same_size_is_the_same_matte() {
+        let matte = Matte::new(vec![0.0, 1.0, 0.2, 0.6], 2, 2).expect("a matte");
+        assert_eq!(matte.enlarged(Size::new(2, 2)).as_raw(), &[0, 255, 51, 153]);
     }
 }

@@ -27,10 +27,24 @@ SET_WEIGHTS = {
     "PeopleCutouts": 1.0,
     "Flowers17": 0.5,
     "Butterflies": 0.6,
+    "Furniture": 0.2,
+    "OxfordPets": 0.25,
+    "WildAnimals": 0.7,
+    "DAVIS16train": 0.7,
+    "Pugs": 0.2,
+    "Cockatoo": 0.5,
+    "Coolfish": 0.3,
+    "CaltechAnimals": 0.8,
+    "MixPoly": 0.5,
+    "ButterflyVIA": 0.6,
+    "FireTruck": 0.5,
+    "Flowers2": 0.5,
+    "TShirts2": 0.4,
+    "Tools": 0.4,
     "labelled": 0.9,  # what label.py makes
 }
 # Sets whose outlines are a few pixels off: the loss ignores a band around their edges.
-LOOSE_SETS = {"VOCpose", "VOCtiny", "FeralCat", "Caltech101"}
+LOOSE_SETS = {"VOCpose", "VOCtiny", "FeralCat", "Caltech101", "OxfordPets", "Coolfish", "DogCatVIA", "KnivesGuns", "WasteBottles"}
 
 
 def list_items(root):

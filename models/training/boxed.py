@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from augment import STRONG, geometry, pixel_weights, recoloured, retaken
-from data import PHOTO_SUFFIXES
+from data import class_folders, photos_below
 from network import Mask, every_network, load_weights, normalise
 
 SIDE = 128  # of the stored pictures and masks
@@ -79,10 +79,10 @@ class Boxed:
 
 def listed(root):
     """(path, class number, box as left, top, right, bottom or None) of every picture below `root`."""
-    for number, folder in enumerate(sorted(p for p in root.iterdir() if p.is_dir())):
+    for number, folder in enumerate(class_folders(root)):
         table = next(folder.glob("*_boxes.txt"), None)
         if table is None:
-            yield from ((f, number, None) for f in sorted(folder.iterdir()) if f.suffix.lower() in PHOTO_SUFFIXES)
+            yield from ((f, number, None) for f in photos_below(folder))
         else:
             for name, *corners in csv.reader(table.read_text().splitlines(), delimiter="\t"):
                 yield folder / "images" / name, number, [int(c) for c in corners]

@@ -62,6 +62,16 @@ def list_items(root):
                 yield folder.name, photo.stem, photo, photo.with_name(photo.stem + "_mask.png"), "pair"
 
 
+def class_folders(root):
+    """The folders of labelled pictures below `root`, one per class, in the order that numbers the classes."""
+    return sorted(p for p in Path(root).iterdir() if p.is_dir())
+
+
+def photos_below(folder):
+    """Every photo of a class, however deep it lies."""
+    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
+
+
 def validation_ids(items):
     """The fixed held-out list: the `VALIDATION_COUNT` ids with the smallest SHA-256 (of the pairs of
     `VALIDATION_SET`, or of all pairs, a twentieth of them, where that set is missing)."""

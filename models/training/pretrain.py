@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from augment import recoloured
-from data import PHOTO_SUFFIXES, stretch
+from data import class_folders, photos_below, stretch
 from network import ENCODED, Cutout, load_weights, normalise
 
 HELD_OUT = 50  # every so many pictures one is kept for measuring
@@ -46,8 +46,8 @@ def prepare(roots, out, size):
     """The pictures below all `roots` as uint8 [N, size, size, 3] and their classes as int64 [N]."""
     photos, labels = out / f"labelled-{size}.npy", out / f"labels-{size}.npy"
     if not labels.exists():
-        classes = [p for root in roots for p in sorted(root.iterdir()) if p.is_dir()]
-        files = [(f, c) for c, folder in enumerate(classes) for f in sorted(folder.rglob("*")) if f.suffix.lower() in PHOTO_SUFFIXES]
+        classes = [folder for root in roots for folder in class_folders(root)]
+        files = [(file, number) for number, folder in enumerate(classes) for file in photos_below(folder)]
         pictures = np.lib.format.open_memmap(photos, "w+", np.uint8, (len(files), size, size, 3))
         for row, (file, _) in enumerate(files):
             pictures[row] = stretch(cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB), size)

@@ -53,7 +53,9 @@ pub(crate) struct Readiness {
 /// Tells whether a picture sent now would be served.
 #[utoipa::path(get, path = "/readyz", tag = "Operations", operation_id = "readyz",
     responses((status = 200, description = "Pictures are served.", body = Readiness),
-              (status = 503, description = "Not now; the body says which part.", body = Readiness)))]
+              (status = 503, description = "Not now; the body says which part.", body = Readiness,
+               example = json!({ "error": "Not ready", "status": 503, "accepting": true,
+                                 "inference": false, "billing": true }))))]
 pub(crate) async fn readyz(app: Data<App>) -> HttpResponse {
     let accepting = !app.shutdown.is_requested();
     let (inference, billing) = tokio::join!(inference_ready(&app), billing_ready(&app));

@@ -45,7 +45,7 @@ pub(crate) struct BillingCycle {
     /// Its first second.
     #[schema(example = 1_740_441_600)]
     period_start_unix: i64,
-    /// Its last second.
+    /// Its last second; of the current one, where Stripe has told it, Stripe's end of the period.
     #[schema(example = 1_743_033_599)]
     period_end_unix: i64,
     /// Pictures made as a signed-in user.
@@ -85,7 +85,7 @@ pub(crate) struct CycleUsage {
     /// Its first second.
     #[schema(example = 1_774_268_612)]
     period_start_unix: i64,
-    /// Its last second.
+    /// Its last second; of the current one, where Stripe has told it, Stripe's end of the period.
     #[schema(example = 1_776_947_012)]
     period_end_unix: i64,
     /// Pictures made as a signed-in user.

@@ -60,7 +60,7 @@ fn jpeg(bytes: &[u8]) -> Found<'_> {
     Some((size, header.exif))
 }
 
-/// PNG (ISO/IEC 15948): the first chunk is IHDR; `eXIf` counts when it precedes the pixels.
+/// PNG (ISO/IEC 15948): the first chunk is IHDR; `eXIf` may stand before or after the pixels.
 fn png(bytes: &[u8]) -> Found<'_> {
     let ihdr = png_chunk(bytes, 8).filter(|(name, body, _)| name == b"IHDR" && body.len() == 13)?;
     let size = Size::new(be32(ihdr.1, 0)?, be32(ihdr.1, 4)?);
@@ -68,7 +68,7 @@ fn png(bytes: &[u8]) -> Found<'_> {
     while let Some((name, body, next)) = png_chunk(bytes, at) {
         match &name {
             b"eXIf" => return Some((size, Some(body))),
-            b"IDAT" => break,
+            b"IEND" => break,
             _ => at = next,
         }
     }

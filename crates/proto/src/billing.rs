@@ -14,6 +14,8 @@ unary_service! {
     client billing_service_client::BillingServiceClient<tonic::transport::Channel>;
     server billing_service_server::BillingService;
 
+    /// Whether the caller may ask for pictures; holds and counts nothing.
+    identify(pb::IdentifyRequest) -> pb::IdentifyResponse;
     /// Checks the caller, the limits and the credits, and holds the cost.
     reserve(pb::ReserveRequest) -> pb::ReserveResponse;
     /// Charges a reservation, at most once.

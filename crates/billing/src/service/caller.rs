@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use proto::billing_v1::{Caller as PbCaller, caller::Credential};
+use proto::billing_v1::{self as pb, Caller as PbCaller, caller::Credential};
 
 use super::{Answer, Inner, fault};
 use crate::{
@@ -24,8 +24,28 @@ pub(super) enum Caller {
 }
 
 impl Inner {
+    pub(super) async fn identify(
+        &self,
+        request: pb::IdentifyRequest,
+    ) -> Answer<pb::IdentifyResponse> {
+        self.permitted(&request.caller.unwrap_or_default()).await?;
+        Ok(pb::IdentifyResponse {})
+    }
+
+    /// Recognises a caller who may ask for pictures: an account's address must
+    /// be verified.
+    pub(super) async fn permitted(&self, caller: &PbCaller) -> Answer<Caller> {
+        let caller = self.recognise(caller).await?;
+        match &caller {
+            Caller::Account { account, .. } if account.verified_at.is_none() => {
+                Err(fault::not_verified())
+            }
+            _ => Ok(caller),
+        }
+    }
+
     /// Recognises a caller.
-    pub(super) async fn recognise(&self, caller: &PbCaller) -> Answer<Caller> {
+    async fn recognise(&self, caller: &PbCaller) -> Answer<Caller> {
         match &caller.credential {
             Some(Credential::ApiKey(key)) => {
                 let KeyHolder { key_id, account } = self.key_holder(key).await?;

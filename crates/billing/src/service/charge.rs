@@ -24,15 +24,9 @@ impl Inner {
     pub(super) async fn reserve(&self, request: pb::ReserveRequest) -> Answer<pb::ReserveResponse> {
         let operation: OperationId = request.operation_id.parse()?;
         let caller = request.caller.clone().unwrap_or_default();
-        match self.recognise(&caller).await? {
+        match self.permitted(&caller).await? {
             Caller::Anonymous => self.reserve_anonymous(&operation, &caller.address).await,
             Caller::Account { account, kind, key } => {
-                if account.verified_at.is_none() {
-                    return Err(ServiceError::new(
-                        ErrorCode::EmailNotVerified,
-                        "e-mail address not verified",
-                    ));
-                }
                 let rate = self.admit_account(&operation, &account, key, &caller.address).await?;
                 self.hold(&request, operation, &account, kind, rate).await
             }

@@ -63,6 +63,10 @@ pub(super) fn invalid_key() -> ServiceError {
     ServiceError::new(ErrorCode::InvalidApiKey, "invalid api key")
 }
 
+pub(super) fn not_verified() -> ServiceError {
+    ServiceError::new(ErrorCode::EmailNotVerified, "e-mail address not verified")
+}
+
 pub(super) fn invalid_session() -> ServiceError {
     ServiceError::new(ErrorCode::InvalidSession, "unknown or expired session")
 }

@@ -156,6 +156,7 @@ macro_rules! billing {
 }
 
 billing! {
+    identify(IdentifyRequest) -> IdentifyResponse;
     reserve(ReserveRequest) -> ReserveResponse;
     commit(CommitRequest) -> CommitResponse;
     release(ReleaseRequest) -> ReleaseResponse;

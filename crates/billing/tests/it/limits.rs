@@ -8,11 +8,12 @@ use proto::{
     billing_v1::{self as pb, caller::Credential},
 };
 
-use crate::support::{Bed, on_both, unique};
+use crate::support::{Audit, Bed, on_both, unique};
 
 on_both! {
     a_key_must_be_one_of_ours
     an_unverified_account_may_not
+    being_recognised_costs_nothing
     a_plan_has_a_rate
     one_account_has_one_rate_for_all_its_keys
     an_address_has_a_rate
@@ -71,6 +72,28 @@ async fn an_unverified_account_may_not(bed: Bed) {
     let customer = crate::support::Customer { id, email: email.to_string(), key };
     let refused = bed.reserve(customer.reserve(&unique("op"))).await.expect_err("not verified");
     assert_eq!(refused.code, ErrorCode::EmailNotVerified);
+    let asked = pb::IdentifyRequest { caller: Some(customer.caller()) };
+    let refused = bed.service.identify(asked).await.expect_err("not verified");
+    assert_eq!(refused.code, ErrorCode::EmailNotVerified);
+}
+
+async fn being_recognised_costs_nothing(bed: Bed) {
+    let customer = bed.customer("Slow", 0).await;
+    let identify = async |caller| {
+        let request = pb::IdentifyRequest { caller: Some(caller) };
+        bed.service.identify(request).await.map_err(|error| error.code)
+    };
+    for _ in 0..3 {
+        for _ in 0..10 {
+            identify(customer.caller()).await.expect("known");
+        }
+        bed.charge(&customer).await;
+    }
+    assert_eq!(Audit::of(&bed).await.check(&bed, &customer).await, (3, 0));
+    identify(pb::Caller::default()).await.expect("anybody");
+    let unknown = Credential::ApiKey("rembg_unknown".to_owned());
+    let unknown = pb::Caller { credential: Some(unknown), ..customer.caller() };
+    assert_eq!(identify(unknown).await, Err(ErrorCode::InvalidApiKey));
 }
 
 async fn a_plan_has_a_rate(bed: Bed) {

@@ -1,20 +1,20 @@
 //! The errors of each endpoint, with an example for each message.
-//!
-//! The texts come from the same place as the answers themselves, so the
-//! reference cannot promise what the service does not say.
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{
     Modify, ToSchema,
     openapi::{
         Content, OpenApi, Ref, RefOr, Response, ResponseBuilder,
         example::{Example, ExampleBuilder},
+        header::{Header, HeaderBuilder},
         path::Operation,
+        schema::{ObjectBuilder, Type},
     },
 };
-use validation::{Field, Message, NotAnObject, UsageMessage, service};
+
+use super::catalogue::errors_of;
 
 /// The body of every error.
 #[derive(ToSchema)]
@@ -77,10 +77,31 @@ fn response(status: u16, bodies: Vec<Value>) -> Response {
     });
     let mut content = Content::new(Some(Ref::from_schema_name("Error")));
     content.examples = examples.collect();
-    ResponseBuilder::new()
-        .description(describe(status))
-        .content("application/json", content)
-        .build()
+    let response =
+        ResponseBuilder::new().description(describe(status)).content("application/json", content);
+    let told = headers_of(status).iter().map(|(name, what)| (*name, whole_number(what)));
+    told.fold(response, |response, (name, header)| response.header(name, header)).build()
+}
+
+/// What a refusal tells beside its body.
+fn headers_of(status: u16) -> &'static [(&'static str, &'static str)] {
+    const BUSY: [(&str, &str); 1] = [("Retry-After", "Seconds until it is worth trying again.")];
+    const LIMITED: [(&str, &str); 4] = [
+        BUSY[0],
+        ("X-RateLimit-Limit", "Requests a period of the plan, where a limit is known."),
+        ("X-RateLimit-Remaining", "Requests left in the period."),
+        ("X-RateLimit-Reset", "Seconds until the limit is whole again."),
+    ];
+    match status {
+        429 => &LIMITED,
+        503 => &BUSY,
+        _ => &[],
+    }
+}
+
+fn whole_number(what: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(Type::Integer).build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(what)).build()
 }
 
 fn describe(status: u16) -> &'static str {
@@ -97,184 +118,4 @@ fn describe(status: u16) -> &'static str {
         504 => "The deadline passed.",
         _ => "Something went wrong inside; the request's name helps to find out what.",
     }
-}
-
-const EMAIL_REQUIRED: &str = "'email' is required";
-const EMAIL_MALFORMED: &str = "'email' must be an e-mail address";
-const PASSWORD_REQUIRED: &str = "'password' is required";
-const PASSWORD_LENGTH: &str = "'password' must be 8 to 200 characters";
-const TOKEN_REQUIRED: &str = "'token' is required";
-const DEAD_LINK: &str = "this link is invalid or has expired";
-const NOTHING_SOLD: &str = "nothing is sold here";
-
-/// Every error of an operation: its own, then those that any can have.
-fn errors_of(operation: &str) -> Vec<(u16, Value)> {
-    let own = match operation {
-        "remove_background" => removal_errors(),
-        "membership_usage" => usage_errors(),
-        "register" => {
-            [EMAIL_REQUIRED, EMAIL_MALFORMED, PASSWORD_REQUIRED, PASSWORD_LENGTH].map(bad).into()
-        }
-        "request_password_reset" => vec![bad(EMAIL_REQUIRED)],
-        "login" => {
-            let wrong = unauthorized(service::INVALID_CREDENTIALS);
-            vec![bad(EMAIL_REQUIRED), bad(PASSWORD_REQUIRED), wrong]
-        }
-        "verify_email" => [TOKEN_REQUIRED, DEAD_LINK].map(bad).into(),
-        "confirm_password_reset" => {
-            [TOKEN_REQUIRED, PASSWORD_REQUIRED, PASSWORD_LENGTH, DEAD_LINK].map(bad).into()
-        }
-        "create_key" => vec![
-            bad("'name' is required"),
-            bad("'name' must be 1 to 100 characters"),
-            error(409, "too many keys: revoke one first"),
-        ],
-        "revoke_key" => vec![error(404, "no such key")],
-        "open_checkout" => {
-            vec![bad("Provide either 'plan' or 'pack'."), error(404, NOTHING_SOLD)]
-        }
-        "open_portal" => {
-            vec![error(404, NOTHING_SOLD), error(409, "you have not bought anything yet")]
-        }
-        "logout" | "get_account" | "list_keys" => Vec::new(),
-        "stripe_webhook" => vec![bad("The 'Stripe-Signature' header is missing.")],
-        _ => return Vec::new(),
-    };
-    let own = own.into_iter().chain(of_a_session(operation)).chain(of_strangers(operation));
-    own.chain(of_json_bodies(operation)).chain(common_errors()).collect()
-}
-
-fn common_errors() -> [(u16, Value); 3] {
-    let mut internal = json!({ "error": service::INTERNAL, "status": 500 });
-    internal["request_id"] = json!("0198c2a7-3f0e-7d52-9d55-2f6f3a1b7c11");
-    [(500, internal), error(503, service::BUSY), error(504, service::DEADLINE)]
-}
-
-/// Who is signed in proves it with a token.
-fn of_a_session(operation: &str) -> Vec<(u16, Value)> {
-    const SIGNED_IN: [&str; 7] = [
-        "logout",
-        "get_account",
-        "list_keys",
-        "create_key",
-        "revoke_key",
-        "open_checkout",
-        "open_portal",
-    ];
-    if !SIGNED_IN.contains(&operation) {
-        return Vec::new();
-    }
-    vec![bad(service::KEY_AND_TOKEN), unauthorized(service::INVALID_SESSION)]
-}
-
-/// Who may not try for ever.
-fn of_strangers(operation: &str) -> Option<(u16, Value)> {
-    const TRIES: [&str; 5] =
-        ["register", "login", "verify_email", "request_password_reset", "confirm_password_reset"];
-    TRIES.contains(&operation).then(|| limited("rate_limited", service::RATE_LIMITED))
-}
-
-fn of_json_bodies(operation: &str) -> Vec<(u16, Value)> {
-    const TAKE_JSON: [&str; 7] = [
-        "register",
-        "login",
-        "verify_email",
-        "request_password_reset",
-        "confirm_password_reset",
-        "create_key",
-        "open_checkout",
-    ];
-    if !TAKE_JSON.contains(&operation) {
-        return Vec::new();
-    }
-    vec![
-        bad(&NotAnObject.to_string()),
-        bad("The request body is too large."),
-        error(415, "Unsupported content type. Use application/json."),
-    ]
-}
-
-fn removal_errors() -> Vec<(u16, Value)> {
-    let several = json!({
-        "error": "Multiple validation errors",
-        "details": [
-            { "field": "w",
-              "message": Message::NotAnInteger { field: Field::W, raw: "abc".into() }.to_string() },
-            { "field": "angle", "message": Message::AngleOutOfRange(500.0).to_string() },
-        ],
-        "status": 400,
-    });
-    let mut errors: Vec<_> =
-        removal_messages().into_iter().map(|message| error(400, &message.to_string())).collect();
-    errors.extend([
-        (400, several),
-        bad("The form has too many fields."),
-        bad("Malformed multipart/form-data body."),
-        bad(&NotAnObject.to_string()),
-        bad("'Idempotency-Key' must be at most 255 visible ASCII characters"),
-        bad(service::KEY_AND_TOKEN),
-        unauthorized(service::INVALID_API_KEY),
-        unauthorized(service::INVALID_SESSION),
-        error(403, service::EMAIL_NOT_VERIFIED),
-        error(408, "The upload took too long."),
-        error(415, "Unsupported content type. Use multipart/form-data or application/json."),
-        limited("rate_limited", service::RATE_LIMITED),
-        limited("daily_limit", service::DAILY_LIMIT),
-        limited("out_of_credits", service::OUT_OF_CREDITS),
-    ]);
-    errors
-}
-
-fn removal_messages() -> Vec<Message> {
-    const LIMIT: u64 = 50 * 1024 * 1024;
-    vec![
-        Message::NoImage,
-        Message::NoFileSelected,
-        Message::UnsupportedExtension(".exe".into()),
-        Message::InvalidImage,
-        Message::EmptyFile,
-        Message::FileTooLarge { bytes: 57_881_395, limit: LIMIT },
-        Message::TooWide { width: 12_000, limit: 10_000 },
-        Message::TooTall { height: 15_000, limit: 10_000 },
-        Message::NotAnInteger { field: Field::W, raw: "abc".into() },
-        Message::BelowMinimum { field: Field::W, value: "-5".into() },
-        Message::AboveMaximum { field: Field::W, value: "15000".into() },
-        Message::AngleNotANumber("ninety".into()),
-        Message::AngleOutOfRange(500.0),
-        Message::NotABoolean { field: Field::Mask, raw: "maybe".into() },
-        Message::InvalidFormat("gif".into()),
-        Message::InvalidColour("#12345".into()),
-        Message::MaskWithBackground,
-    ]
-}
-
-fn usage_errors() -> Vec<(u16, Value)> {
-    let year =
-        UsageMessage::OutOfRange { name: "year", min: 1, max: 9999, raw: "0".into() }.to_string();
-    let month =
-        UsageMessage::OutOfRange { name: "month", min: 1, max: 12, raw: "13".into() }.to_string();
-    let both = UsageMessage::PeriodWithMonth.to_string();
-    vec![
-        bad(&year),
-        bad(&month),
-        bad(&both),
-        bad(service::KEY_AND_TOKEN),
-        unauthorized(service::INVALID_API_KEY),
-    ]
-}
-
-fn error(status: u16, message: &str) -> (u16, Value) {
-    (status, json!({ "error": message, "status": status }))
-}
-
-fn bad(message: &str) -> (u16, Value) {
-    error(400, message)
-}
-
-fn unauthorized(message: &str) -> (u16, Value) {
-    error(401, message)
-}
-
-fn limited(code: &str, message: &str) -> (u16, Value) {
-    (429, json!({ "error": message, "code": code, "status": 429 }))
 }

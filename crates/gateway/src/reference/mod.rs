@@ -1,6 +1,7 @@
 //! The reference: the OpenAPI document, generated from the handlers, and a page
 //! that reads it and runs real requests. All of its assets are in this binary.
 
+mod catalogue;
 mod document;
 mod errors;
 

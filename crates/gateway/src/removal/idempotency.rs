@@ -36,7 +36,7 @@ impl IdempotencyKey {
 }
 
 /// SHA-256 over the picture and what was asked of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {

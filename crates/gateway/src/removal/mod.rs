@@ -25,7 +25,7 @@ use actix_web::{
 };
 use proto::{
     RemoveJob,
-    billing_v1::{Caller, caller::Credential},
+    billing_v1::{Caller, IdentifyRequest, caller::Credential},
     inference_v1::{ImageFormat, RenderSpec},
 };
 use validation::{Colour, Options, OutputFormat};
@@ -33,7 +33,7 @@ use validation::{Colour, Options, OutputFormat};
 use self::{
     answer::Representation,
     body::UploadBody,
-    idempotency::{Fingerprint, IdempotencyKey},
+    idempotency::IdempotencyKey,
     reservation::Reservation,
     submission::{Accepted, Submission},
 };
@@ -151,10 +151,8 @@ async fn first_told(app: &App, caller: Caller, fault: ApiError) -> ApiError {
     {
         return fault;
     }
-    // What is held for those who may call is given back at once.
-    let asked =
-        Reservation::open(app, caller, IdempotencyKey::default(), Fingerprint::default(), CREDITS);
-    match asked.await.map(drop) {
+    let asked = app.billing.identify(IdentifyRequest { caller: Some(caller) }).await;
+    match asked.map_err(ApiError::from) {
         Err(refusal) if refusal.is_of_identity() => refusal,
         _ => fault,
     }

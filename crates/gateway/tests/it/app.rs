@@ -109,13 +109,14 @@ impl Setup {
         self.inference(FakeInference::new(move |_| Err(error.clone())))
     }
 
-    /// Every reservation is refused so.
+    /// Every caller and every reservation is refused so.
     pub(crate) fn refusing(mut self, error: ServiceError) -> Self {
-        let journal = self.journal.clone();
+        let (journal, refusal) = (self.journal.clone(), error.clone());
         self.billing.reserve = Some(Box::new(move |_| {
             journal.note("reserve");
             Err(error.clone())
         }));
+        self.billing.identify = Some(Box::new(move |_| Err(refusal.clone())));
         self
     }
 
@@ -159,8 +160,12 @@ pub(crate) fn finish(job: &RemoveJob) -> CutOut {
 
 /// Lets everybody in, charges one credit, notes what it is asked.
 fn willing(journal: &Journal) -> FakeBilling {
-    let (reserved, committed, released) = (journal.clone(), journal.clone(), journal.clone());
+    let [identified, reserved, committed, released] = [(); 4].map(|()| journal.clone());
     FakeBilling {
+        identify: Some(Box::new(move |_| {
+            identified.note("identify");
+            Ok(pb::IdentifyResponse {})
+        })),
         reserve: Some(Box::new(move |request| {
             reserved.note("reserve");
             Ok(pb::ReserveResponse {

@@ -72,9 +72,21 @@ async fn every_error_is_described_with_examples() {
         "Cannot use 'periodStartUnix' together with 'year' or 'month'. Choose one or the other.",
         "this link is invalid or has expired",
         "no such key",
+        "'periodStartUnix' must be an integer between 0 and 253402300799, got: '-1'",
+        "'plan' must be the name of a plan that is sold",
+        "'token' must be a string",
+        "invalid signature",
     ] {
         assert!(text.contains(message), "{message}");
     }
+    for (status, header) in
+        [("429", "Retry-After"), ("429", "X-RateLimit-Reset"), ("503", "Retry-After")]
+    {
+        let schema = &responses[status]["headers"][header]["schema"];
+        assert_eq!(schema["type"], "integer", "{status} {header}");
+    }
+    let unready = &document["paths"]["/readyz"]["get"]["responses"]["503"]["content"];
+    assert_eq!(unready["application/json"]["example"]["error"], "Not ready");
     let login = &document["paths"]["/api/auth/login"]["post"]["responses"];
     assert!(login["429"].to_string().contains("rate_limited"), "{login}");
     assert_eq!(document["info"]["license"], Value::Null);

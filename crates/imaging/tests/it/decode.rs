@@ -105,6 +105,19 @@ fn exif_orientation_is_applied() {
     }
 }
 
+/// ISO/IEC 15948 lets `eXIf` stand anywhere between IHDR and IEND.
+#[test]
+fn orientation_may_follow_the_pixels() {
+    let mut file = bytes("orientation_6.png");
+    let name = file.windows(4).position(|name| name == b"eXIf").expect("the chunk");
+    let length = u32::from_be_bytes(file[name - 4..name].try_into().unwrap()) as usize;
+    let chunk: Vec<u8> = file.drain(name - 4..name + 8 + length).collect();
+    let end = file.len() - 12;
+    file.splice(end..end, chunk);
+    assert_eq!(probe(&file).expect("sound header").oriented, Size::new(24, 16));
+    assert_eq!(open(&file).unwrap().colour, photo("orientation_6.png").colour);
+}
+
 #[test]
 fn headers_tell_what_decoding_gives() {
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures")).unwrap()

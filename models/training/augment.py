@@ -11,7 +11,7 @@ import numpy as np
 
 EDGE_BAND = 7  # pixels of a 320 px mask that a loose outline may be off by, both sides together
 CONTEXT = 31  # window of the pixel weights; borders and thin parts weigh more
-CLOSER_MARGINS = (0.05, 0.35)  # of the subject's side, kept around it in a closer look
+CLOSER_MARGINS = (-0.12, 0.35)  # of the subject's side, kept around it in a closer look; below zero the subject is cut
 LEAST_SUBJECT = 0.002  # share of the picture that a closer look is worth
 CUTOUTS = 0.2  # share of the pasted subjects that are cut-outs with alpha, where there are any
 

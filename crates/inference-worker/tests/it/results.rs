@@ -32,7 +32,7 @@ async fn the_built_in_network_cuts_out_a_picture() {
     assert_eq!(stages, [Queued, Decoding, Inferring, Refining, Encoding]);
     let cut_out = cut_out.expect("a picture");
     assert_eq!((cut_out.width, cut_out.height), (320, 240));
-    assert_eq!((cut_out.format, cut_out.model.as_str()), (ImageFormat::Png, "builtin-9"));
+    assert_eq!((cut_out.format, cut_out.model.as_str()), (ImageFormat::Png, "builtin-10"));
     let picture = open(&cut_out.image).into_rgba8();
     assert!(picture.get_pixel(160, 120).0[3] > picture.get_pixel(2, 2).0[3]);
 }
@@ -155,6 +155,6 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let service = inference_worker::InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
-    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-9");
-    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-9");
+    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-10");
+    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-10");
 }

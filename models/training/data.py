@@ -77,7 +77,12 @@ def class_folders(root):
 
 def photos_below(folder):
     """Every photo of a class, however deep it lies."""
-    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
+    return files_below(folder, PHOTO_SUFFIXES)
+
+
+def files_below(folder, suffixes):
+    """Every file with one of these suffixes, however deep it lies, in a fixed order."""
+    return sorted(f for f in folder.rglob("*") if f.suffix.lower() in suffixes)
 
 
 def validation_ids(items):

@@ -12,14 +12,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from data import photos_below
+from data import files_below, photos_below
+from network import PREPARED_SIZE
 
-SIDE = 320
 FINER = 3  # drawn this many times larger, so that borders are soft
+CANVAS = PREPARED_SIZE * FINER  # pixels a side
+FONT_SUFFIXES = {".ttf", ".otf"}
 WORDS = "open sale stop coffee new hotel taxi exit bar tea music shop bike free bread team summer city motor green".split()
 LEAST_CONTRAST = 70  # between the mean colours of subject and ground, in levels of 255
 LEAST_SUBJECT = 0.025  # share of the picture
 TEXTURED = 0.45  # share of the surfaces that are taken from a photo
+LETTERS_TEXTURED = 0.1  # of lettering: it is rarely printed with one
 
 
 def arguments():
@@ -35,7 +38,7 @@ def arguments():
 def latin_fonts(root):
     """The font files below `root` that have letters of their own for Latin text."""
     found = []
-    for path in sorted(f for f in root.rglob("*") if f.suffix.lower() in {".ttf", ".otf"}):
+    for path in files_below(root, FONT_SUFFIXES):
         font = ImageFont.truetype(path, 40)
         missing = bytes(font.getmask("\uffff"))
         if all(bytes(font.getmask(letter)) != missing for letter in "Aag5"):
@@ -48,12 +51,12 @@ class Artist:
         self.grounds, self.fonts, self.rng = grounds, fonts, rng
 
     def picture(self):
-        """An RGB photo and its mask, both `SIDE` pixels wide and high."""
+        """An RGB photo and its mask, both `PREPARED_SIZE` pixels wide and high."""
         mask = blank()
         while np.asarray(mask).mean() < LEAST_SUBJECT * 255:
             kind = self.rng.choice(["lettering", "sign", "rows"], p=[0.45, 0.25, 0.3])
             mask, marks = getattr(self, kind)()
-        ground, subject = self.two_surfaces(textured=TEXTURED if kind != "lettering" else 0.1)
+        ground, subject = self.two_surfaces(LETTERS_TEXTURED if kind == "lettering" else TEXTURED)
         photo = ground.copy()
         if self.rng.random() < 0.3:
             shade = mask.filter(ImageFilter.GaussianBlur(FINER * self.rng.uniform(2, 6)))
@@ -62,46 +65,44 @@ class Artist:
         photo.paste(subject, (0, 0), mask)
         if marks is not None:
             photo.paste(self.colour_against(subject), (0, 0), marks)
-        return photo.resize((SIDE, SIDE), Image.BOX), mask.resize((SIDE, SIDE), Image.BOX)
+        return tuple(picture.resize((PREPARED_SIZE, PREPARED_SIZE), Image.BOX) for picture in (photo, mask))
 
     def lettering(self):
-        return self.written(self.words(), self.rng.uniform(0.3, 0.9), self.centre()), None
+        return self.written(self.words(), CANVAS * self.rng.uniform(0.3, 0.9), self.centre()), None
 
     def sign(self):
         """A plate of some shape and the lettering on it."""
         rng, canvas = self.rng, blank()
-        width = rng.uniform(0.4, 0.85)
+        width = CANVAS * rng.uniform(0.4, 0.85)
         height = width * rng.uniform(0.4, 1.0)
-        x, y = self.centre()
-        corners = [(x - width / 2) * canvas.width, (y - height / 2) * canvas.width, (x + width / 2) * canvas.width, (y + height / 2) * canvas.width]
+        x, y = centre = self.centre()
+        corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
         pen = ImageDraw.Draw(canvas)
         shape = rng.integers(3)
         if shape == 0:
             pen.ellipse(corners, fill=255)
         elif shape == 1:
-            pen.rounded_rectangle(corners, radius=canvas.width * rng.uniform(0, 0.08), fill=255)
+            pen.rounded_rectangle(corners, radius=CANVAS * rng.uniform(0, 0.08), fill=255)
         else:
-            centre, radius = (x * canvas.width, y * canvas.width), height / 2 * canvas.width
-            pen.regular_polygon((centre, radius), int(rng.integers(3, 9)), rotation=int(rng.integers(0, 360)), fill=255)
+            pen.regular_polygon((centre, height / 2), int(rng.integers(3, 9)), rotation=int(rng.integers(0, 360)), fill=255)
             width = height
         if rng.random() < 0.3:
-            post = canvas.width * rng.uniform(0.008, 0.03)
-            pen.rectangle([x * canvas.width - post, y * canvas.width, x * canvas.width + post, canvas.width], fill=255)
-        return canvas, self.written(self.words(1), width * 0.6, (x, y))
+            post = CANVAS * rng.uniform(0.008, 0.03)
+            pen.rectangle([x - post, y, x + post, CANVAS], fill=255)
+        return canvas, self.written(self.words(1), width * 0.6, centre)
 
     def rows(self):
         """Equal things, a little out of line."""
         rng, canvas = self.rng, blank()
         pen = ImageDraw.Draw(canvas)
         across, down = rng.integers(2, 7), rng.integers(1, 6)
-        step = 0.9 / max(across, down)
+        step = 0.9 * CANVAS / max(across, down)
         radius = step * rng.uniform(0.28, 0.45)
         sides = int(rng.integers(3, 8)) if rng.random() < 0.4 else 0
         for row in range(down):
             for column in range(across):
-                x, y = (0.5 + (i - (n - 1) / 2) * step + rng.normal(0, step * 0.03) for i, n in ((column, across), (row, down)))
-                r = radius * np.exp(rng.normal(0, 0.08)) * canvas.width
-                x, y = x * canvas.width, y * canvas.width
+                x, y = (CANVAS / 2 + (i - (n - 1) / 2) * step + rng.normal(0, step * 0.03) for i, n in ((column, across), (row, down)))
+                r = radius * np.exp(rng.normal(0, 0.08))
                 if sides:
                     pen.regular_polygon(((x, y), r), sides, rotation=int(rng.integers(0, 360)), fill=255)
                 else:
@@ -118,21 +119,22 @@ class Artist:
         return cased.replace(" ", "\n") if rng.random() < 0.5 else cased
 
     def written(self, text, width, centre):
-        """A mask of `text`, as wide as this share of the side or, if that makes it too high, smaller."""
+        """A mask of `text`, `width` pixels wide or, if that makes it too high, smaller."""
         canvas = blank()
         path = self.fonts[self.rng.integers(len(self.fonts))]
         pen = ImageDraw.Draw(canvas)
         box = pen.multiline_textbbox((0, 0), text, ImageFont.truetype(path, 100), align="center")
-        scale = canvas.width / max((box[2] - box[0]) / width, (box[3] - box[1]) / 0.8, 1)
+        scale = 1 / max((box[2] - box[0]) / width, (box[3] - box[1]) / (0.8 * CANVAS), 1 / CANVAS)
         font = ImageFont.truetype(path, max(8, round(100 * scale)))
         box = pen.multiline_textbbox((0, 0), text, font, align="center")
-        corner = [canvas.width * c - (start + end) / 2 for c, start, end in zip(centre, box[:2], box[2:])]
+        corner = [c - (start + end) / 2 for c, start, end in zip(centre, box[:2], box[2:])]
         pen.multiline_text(corner, text, fill=255, font=font, align="center")
         turned = self.rng.normal(0, 8) if self.rng.random() < 0.4 else 0
-        return canvas.rotate(turned, Image.BICUBIC, center=tuple(canvas.width * c for c in centre))
+        return canvas.rotate(turned, Image.BICUBIC, center=centre)
 
     def centre(self):
-        return tuple(0.5 + self.rng.normal(0, 0.05, 2))
+        """About the middle of the canvas, in pixels."""
+        return tuple(CANVAS * (0.5 + self.rng.normal(0, 0.05, 2)))
 
     def two_surfaces(self, textured):
         """Ground and subject, far enough from each other in colour; `textured` is the chance of a photo as the subject's surface."""
@@ -144,18 +146,18 @@ class Artist:
 
     def surface(self, textured):
         """One colour, a shade from one to another, or a piece of a photo."""
-        rng, side = self.rng, SIDE * FINER
+        rng = self.rng
         choice = rng.random()
         if choice < textured:
             photo = Image.open(self.grounds[rng.integers(len(self.grounds))]).convert("RGB")
             part = min(photo.size) * rng.uniform(0.5, 1)
             left, top = (rng.uniform(0, s - part) for s in photo.size)
-            return photo.resize((side, side), Image.BILINEAR, box=(left, top, left + part, top + part))
+            return photo.resize((CANVAS, CANVAS), Image.BILINEAR, box=(left, top, left + part, top + part))
         colours = [np.array(self.colour(), np.float32) for _ in range(2)]
         if choice < (1 + textured) / 2:
             colours[1] = colours[0]
-        ramp = np.linspace(0, 1, side, dtype=np.float32)[:, None, None]
-        shaded = np.broadcast_to(colours[0] * (1 - ramp) + colours[1] * ramp, (side, side, 3))
+        ramp = np.linspace(0, 1, CANVAS, dtype=np.float32)[:, None, None]
+        shaded = np.broadcast_to(colours[0] * (1 - ramp) + colours[1] * ramp, (CANVAS, CANVAS, 3))
         return Image.fromarray(shaded.astype(np.uint8)).rotate(90 * int(rng.integers(4)))
 
     def colour(self):
@@ -172,7 +174,7 @@ class Artist:
 
 
 def blank():
-    return Image.new("L", (SIDE * FINER, SIDE * FINER))
+    return Image.new("L", (CANVAS, CANVAS))
 
 
 def distance(one, other):

@@ -136,7 +136,7 @@ def network_of(weights):
 
 
 ROLES = FIRST, PARTNER, THIRD = "", "partner.", "third."  # prefixes of the networks' weights in one file
-WEIGHTS = {FIRST: 1.0, PARTNER: 0.75, THIRD: 0.75}  # in what they say together; the third sees small subjects less well, the partner is the weakest alone
+WEIGHTS = {FIRST: 1.0, PARTNER: 0.75, THIRD: 0.75}  # in what they say together; chosen with `HALF`
 
 
 def weights_of(role, weights):

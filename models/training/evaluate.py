@@ -8,16 +8,21 @@ import torch
 
 import data
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Mask, every_network, load_weights, normalise
+from network import PREPARED_SIZE, SIZE, Mask, load_weights, normalise
+from wide import mask_of
+
+
+def evaluate(networks, pictures, limit=None, size=SIZE):
+    """Figures of the masks that `networks`, one to three as `Mask` takes them, would serve at `size`."""
+    device = next(networks[0].parameters()).device
+    return evaluate_mask(Mask(*networks).to(device).eval(), pictures, limit, size)
 
 
 @torch.no_grad()
-def evaluate(networks, pictures, limit=None, size=SIZE):
-    """maxF, MAE, mIoU and S of the masks that `networks`, one to three as `Mask` takes them, would serve at `size`, on the
-    held-out rows."""
+def evaluate_mask(mask, pictures, limit=None, size=SIZE):
+    """maxF, MAE, mIoU and S of what the module `mask` gives at `size`, on the held-out rows."""
     scores = Scores()
-    device = next(networks[0].parameters()).device
-    mask = Mask(*networks).to(device).eval()
+    device = next(mask.parameters()).device
     for row in pictures.validation[:limit]:
         photo = np.asarray(pictures.photos[row])
         if size != pictures.size:
@@ -40,7 +45,7 @@ def main():
     args = p.parse_args()
 
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    print(evaluate(every_network(load_weights(args.weights)), pictures, args.limit, args.size))
+    print(evaluate_mask(mask_of(load_weights(args.weights)), pictures, args.limit, args.size))
 
 
 if __name__ == "__main__":

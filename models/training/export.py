@@ -18,7 +18,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-from network import FIRST, PARTNER, SIZE, THIRD, Mask, every_network, load_weights, weights_of
+from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
+from wide import mask_of
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
@@ -47,8 +48,10 @@ def compact(model):
             kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_f16"))
             nodes.append(helper.make_node("Cast", [name + "_f16"], [name], to=TensorProto.FLOAT))
         else:
+            # Output channels come first in a convolution, last in a matrix that tokens are multiplied by.
+            inputs = tuple(range(1, values.ndim)) if values.ndim == 4 else 0
             # A channel of nothing but zeros has no scale of its own.
-            scale = np.maximum(np.abs(values).max(axis=(1, 2, 3), keepdims=True), 1e-12) / 127
+            scale = np.maximum(np.abs(values).max(axis=inputs, keepdims=True), 1e-12) / 127
             kept.append(numpy_helper.from_array(np.rint(values / scale).astype(np.int8), name + "_i8"))
             kept.append(numpy_helper.from_array(scale.astype(np.float32), name + "_scale"))
             nodes.append(helper.make_node("Cast", [name + "_i8"], [name + "_whole"], to=TensorProto.FLOAT))
@@ -79,7 +82,7 @@ def main():
     for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
         if file:
             weights |= in_role(role, load_weights(file))
-    mask = Mask(*every_network(weights)).eval()
+    mask = mask_of(weights)
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)

@@ -1,0 +1,80 @@
+"""Steps for a network that computes in bfloat16: full-precision weights behind it, and their running mean.
+
+Muon (`muon.py`) for its matrices, however long their shorter side, in bfloat16 too; AdamW for everything else.
+"""
+
+import torch
+
+from muon import LENGTH, MOMENTUM, SIDES, balanced
+
+ADAM_SHARE = 0.5  # of the rate
+ADAM_MEANS = (0.9, 0.99)
+WEIGHT_DECAY = 0.02
+AVERAGING = 0.998  # of the weights' running mean
+LONGEST_GRADIENT = 2.0
+
+
+def suits(name, weight):
+    """Whether Muon should step a weight: the layers that name classes or are learned by heart are left to AdamW."""
+    own = not name.startswith(("naming.", "auxiliary.", "context.places"))
+    return own and weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= SIDES.start
+
+
+class Optimizer:
+    """Holds `weights`, in full precision, by name, and `averaged`, their running mean; writes the former to the network."""
+
+    def __init__(self, network):
+        named = dict(network.named_parameters())
+        self.parameters = list(named.values())
+        self.weights = {name: p.detach().float().clone() for name, p in named.items()}
+        self.averaged = {name: w.clone() for name, w in self.weights.items()}
+        self.means = {name: torch.zeros_like(w) for name, w in self.weights.items()}
+        self.squares = {name: torch.zeros_like(w) for name, w in self.weights.items() if not suits(name, w)}
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, rate):
+        """One step along the parameters' gradients, which are forgotten. Gradients that are not finite change nothing."""
+        gradients = [torch.zeros_like(w) if p.grad is None else p.grad.float() for p, w in zip(self.parameters, self.weights.values())]
+        for p in self.parameters:
+            p.grad = None
+        length = torch.stack(torch._foreach_norm(gradients)).norm()
+        if not torch.isfinite(length):
+            return
+        self.steps += 1
+        torch._foreach_mul_(gradients, (LONGEST_GRADIENT / length).clamp(max=1))
+        for (name, weight), gradient in zip(self.weights.items(), gradients):
+            if weight.ndim > 1:
+                weight.mul_(1 - rate * WEIGHT_DECAY)
+            direction = self._adam(name, gradient) if name in self.squares else self._muon(name, gradient)
+            weight.sub_(direction, alpha=rate)
+        self.show_averaged(False)
+        share = min(AVERAGING, (1 + self.steps) / (10 + self.steps))
+        torch._foreach_lerp_(list(self.averaged.values()), list(self.weights.values()), 1 - share)
+
+    def _muon(self, name, gradient):
+        mean = self.means[name].lerp_(gradient, 1 - MOMENTUM)
+        matrix = gradient.lerp(mean, MOMENTUM).flatten(1)  # looked at one step ahead (Nesterov)
+        return balanced(matrix.bfloat16()).float().reshape(gradient.shape) * (LENGTH * max(matrix.shape) ** 0.5)
+
+    def _adam(self, name, gradient):
+        keep, keep_squares = ADAM_MEANS
+        mean = self.means[name].lerp_(gradient, 1 - keep)
+        square = self.squares[name].mul_(keep_squares).addcmul_(gradient, gradient, value=1 - keep_squares)
+        size = (square / (1 - keep_squares**self.steps)).sqrt_().add_(1e-8)
+        return mean / size * (ADAM_SHARE / (1 - keep**self.steps))
+
+    @torch.no_grad()
+    def show_averaged(self, averaged):
+        """Gives the network the averaged weights, to look at how it does, or those it goes on learning with."""
+        torch._foreach_copy_(self.parameters, list((self.averaged if averaged else self.weights).values()))
+
+    def state(self):
+        return {"weights": self.weights, "averaged": self.averaged, "means": self.means, "squares": self.squares, "steps": self.steps}
+
+    def load(self, state):
+        for own in ("weights", "averaged", "means", "squares"):
+            for name, tensor in getattr(self, own).items():
+                tensor.copy_(state[own][name])
+        self.steps = state["steps"]
+        self.show_averaged(False)

@@ -1,0 +1,176 @@
+"""The network that is to succeed the three: a residual encoder, self-attention on its smallest map, an additive decoder.
+
+Every layer is chosen for CPU inference engines: dense 3×3 and 1×1 convolutions, matrix products on 64 positions,
+nearest upsampling and one pixel shuffle; no depthwise convolution, no bilinear resize. Few wide layers cost less than
+many thin ones of the same arithmetic, in inference and, in bfloat16, in training, so both high-resolution stages use
+plain pairs of 3×3 and only the two small ones have bottlenecks. No convolution is normalised: every residual branch
+ends in a layer that starts at zero, which keeps training stable and is cheaper than batch normalisation.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from network import Mask, double, every_network
+
+STEM = 24  # channels at 1/2
+WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
+ENCODED = WIDTHS[-1]  # channels of the encoder's last output
+HEADS = 8  # of the self-attention
+GRID = 8  # positions a side that self-attention knows by heart, one for each 32 served pixels
+SHARPNESS = 1.5  # chosen on the held-out pairs, with `HALF`
+HALF = 0.5  # the logit that counts as half
+
+
+class Conv(nn.Module):
+    """Convolution with bias, then ReLU unless `act` is off. With `zero` it starts as nothing at all."""
+
+    def __init__(self, inputs, outputs, kernel, stride=1, act=True, zero=False):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+        if zero:
+            nn.init.zeros_(self.conv.weight)
+        else:
+            nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv.bias)
+        self.act = act
+
+    def forward(self, x):
+        x = self.conv(x)
+        return F.relu(x, inplace=True) if self.act else x
+
+
+class Residual(nn.Module):
+    """A branch of convolutions, the last of which starts at zero, added to the input."""
+
+    def __init__(self, *branch):
+        super().__init__()
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x):
+        return F.relu(x + self.branch(x))
+
+
+def basic(width):
+    """3×3, 3×3."""
+    return Residual(Conv(width, width, 3), Conv(width, width, 3, act=False, zero=True))
+
+
+def bottleneck(width, middle):
+    """1×1 down to `middle`, 3×3, 1×1 up."""
+    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3), Conv(middle, width, 1, act=False, zero=True))
+
+
+class Norm(nn.LayerNorm):
+    """Layer normalisation that computes in full precision whatever the network's is."""
+
+    def forward(self, x):
+        return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Self-attention and two linear layers on tokens [N, L, D], both added to the input. Starts as the identity."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.before_mixing = Norm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.mixed = nn.Linear(width, width)
+        self.before_layers = Norm(width)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        nn.init.xavier_normal_(self.queries_keys_values.weight)
+        nn.init.kaiming_normal_(self.up.weight)
+        for layer in (self.mixed, self.down):
+            nn.init.zeros_(layer.weight)
+        for layer in (self.queries_keys_values, self.mixed, self.up, self.down):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens):
+        n, length, width = tokens.shape
+        packed = self.queries_keys_values(self.before_mixing(tokens))
+        q, k, v = packed.view(n, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        shares = torch.softmax(q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5, -1)
+        tokens = tokens + self.mixed((shares @ v).transpose(1, 2).reshape(n, length, width))
+        return tokens + self.down(F.relu(self.up(self.before_layers(tokens))))
+
+
+class Context(nn.Module):
+    """Two rounds of self-attention over all positions of a map [N, D, H, W]."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(1, width, GRID, GRID))
+        self.rounds = nn.Sequential(Attention(width), Attention(width))
+
+    def forward(self, x):
+        n, width, high, wide = x.shape
+        places = self.places
+        if (high, wide) != (GRID, GRID):
+            places = F.interpolate(places, size=(high, wide), mode="bilinear")
+        tokens = self.rounds((x + places).flatten(2).transpose(1, 2))
+        return tokens.transpose(1, 2).reshape(n, width, high, wide).contiguous(memory_format=torch.channels_last)
+
+
+class Wide(nn.Module):
+    """Input float [N, 3, S, S], normalised, S a multiple of 32; output logits [N, 1, S, S].
+
+    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision."""
+
+    def __init__(self):
+        super().__init__()
+        w2, w3, w4, w5 = WIDTHS
+        self.stem = Conv(3, STEM, 3, 2)
+        self.s2 = nn.Sequential(Conv(STEM, w2, 3, 2), basic(w2))
+        self.s3 = nn.Sequential(Conv(w2, w3, 3, 2), *[basic(w3) for _ in range(2)])
+        self.s4 = nn.Sequential(Conv(w3, w4, 3, 2), *[bottleneck(w4, 96) for _ in range(6)])
+        self.s5 = nn.Sequential(Conv(w4, w5, 3, 2), *[bottleneck(w5, 160) for _ in range(3)])
+        self.context = Context(w5)
+        self.l5, self.l4 = Conv(w5, 96, 1), Conv(w4, 96, 1)
+        self.d4 = nn.Sequential(basic(96), Conv(96, 64, 3))
+        self.l3 = Conv(w3, 64, 1)
+        self.d3 = nn.Sequential(basic(64), Conv(64, 32, 3))
+        self.l2 = Conv(w2, 32, 1)
+        self.d2 = nn.Sequential(basic(32), Conv(32, 16, 3))
+        self.l1 = Conv(STEM, 16, 1)
+        self.head = nn.Conv2d(16, 4, 3, padding=1)
+        self.auxiliary = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (w5, 64, 32))
+
+    def encode(self, x):
+        """The encoder's features at 1/2, 1/4, 1/8, 1/16 and 1/32; what `wide_classes.py` teaches."""
+        x1 = self.stem(x)
+        x2 = self.s2(x1)
+        x3 = self.s3(x2)
+        x4 = self.s4(x3)
+        return x1, x2, x3, x4, self.context(self.s5(x4))
+
+    def forward(self, x, auxiliary=False):
+        x1, x2, x3, x4, x5 = self.encode(x)
+        y4 = self.d4(F.relu(double(self.l5(x5)) + self.l4(x4)))
+        y3 = self.d3(F.relu(double(y4) + self.l3(x3)))
+        y2 = self.d2(F.relu(double(y3) + self.l2(x2)))
+        out = F.pixel_shuffle(self.head(F.relu(double(y2) + self.l1(x1))), 2)
+        if not auxiliary:
+            return out
+        return [out] + [head(y) for head, y in zip(self.auxiliary, (x5, y4, y3))]
+
+
+class WideMask(nn.Module):
+    """What would be served of it alone: the logits, lowered by `HALF` and made `SHARPNESS` times steeper.
+    Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        return torch.sigmoid(SHARPNESS * (self.network(image) - HALF))
+
+
+def mask_of(weights):
+    """What a dictionary of `weights` serves, in evaluation mode: this network's mask, or that of the three."""
+    if "context.places" not in weights:
+        return Mask(*every_network(weights)).eval()
+    network = Wide()
+    network.load_state_dict(weights)
+    return WideMask(network).eval()

@@ -1,0 +1,93 @@
+"""Train the network of wide.py: `python wide_masks.py DATA` goes on from the kept weights for an hour.
+
+Small pictures come first, full-size ones at the end; distorted ones first, gentle ones, photos nearly as they are, at the
+end. `--classes` gives every second step a batch of labelled pictures too (`classes.py`): the encoder keeps learning what
+there is in the world while the decoder learns masks. `--out` receives `weights.safetensors`, the averaged
+weights, ready for `export.py`. The same command goes on where it stopped.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+import data
+import loop
+import losses
+from augment import GENTLE, LIVELY, Sampler
+from classes import Classes
+from evaluate import evaluate_mask
+from network import PREPARED_SIZE, SIZE
+from wide import WideMask
+
+CLASS_SIZE = 128  # pixels a side at which labelled pictures are seen
+CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
+QUICK_LOOK = 100  # held-out pairs
+KEPT = Path(__file__).parent.parent / "wide.safetensors"
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("data", help="folder of sets, see data.py")
+    p.add_argument("--cache", type=Path, help="decoded pictures (default: OUT/cache)")
+    p.add_argument("--init", default=KEPT, type=Path, help="weights to start from; 'none' for random ones")
+    p.add_argument("--batch", type=int, default=40, help=f"pictures a step, of {SIZE} px; of smaller ones as many as have no more pixels")
+    p.add_argument("--rate", type=float, default=1e-3)
+    p.add_argument("--sizes", type=int, nargs="+", default=[SIZE], help="picture sizes, small ones first")
+    p.add_argument("--gentle-from", type=float, default=0.0, help="share of the schedule where photos begin to be shown nearly as they are")
+    p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
+    p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by classes.py")
+    p.add_argument("--class-batch", type=int, default=64)
+    p.add_argument("--class-until", type=float, default=0.55, help="share of the schedule until when they are shown")
+    loop.add_arguments(p)
+    p.set_defaults(starts=[0])
+    return p.parse_args()
+
+
+class Teacher:
+    """Draws the samples of a step and has the network learn from them."""
+
+    def __init__(self, args, pictures, classes, lesson):
+        self.args, self.pictures, self.classes, self.lesson = args, pictures, classes, lesson
+
+    def draw(self, rng, done, step):
+        size = self.lesson.size_at(done)
+        sampler = Sampler(self.pictures, rng, GENTLE if done >= self.args.gentle_from else LIVELY)
+        masks = sampler.batch(round(self.args.batch * (SIZE / size) ** 2), size)
+        if not self.classes or done >= self.args.class_until or step % 2:
+            return masks, None
+        rows = rng.integers(len(self.classes.rows), size=self.args.class_batch)
+        return masks, self.classes.batch(rows, CLASS_SIZE, rng)
+
+    def learn(self, arrays):
+        (photos, *truth), named = arrays
+        masks, weights = (torch.from_numpy(a).to(self.args.device) for a in truth)
+        outputs = self.lesson.network(self.lesson.inputs(photos), auxiliary=True)
+        loss = losses.total([o.float() for o in outputs], masks, weights)
+        loss.backward()
+        found = {"mask": loss.item()}
+        if named:
+            photos, numbers = named
+            loss = self.lesson.naming_loss(self.lesson.network.encode(self.lesson.inputs(photos))[-1], numbers)
+            (CLASS_SHARE * loss).backward()
+            found["naming"] = loss.item()
+        return found
+
+    def look(self, whole):
+        return evaluate_mask(WideMask(self.lesson.averaged_network()), self.pictures, None if whole else QUICK_LOOK)
+
+
+def main():
+    args = arguments()
+    loop.prepare_threads(args)
+    out = Path(args.out)
+    pictures = data.prepare(args.data, args.cache or out / "cache", PREPARED_SIZE, args.leave_out)
+    print(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out", flush=True)
+    classes = Classes(args.classes) if args.classes else None
+    lesson = loop.Lesson(args, out, classes.count if classes else 0, None if str(args.init) == "none" else args.init)
+    teacher = Teacher(args, pictures, classes, lesson)
+    lesson.run(teacher.draw, teacher.learn, teacher.look, "weights.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -31,10 +31,10 @@ class Distortions:
 
 
 STRONG = Distortions(background=0.04, pasted=0.12, cover=(-0.42, 0.14), stretch=0.18, turned=0.35, recoloured=0.75, retaken=0.25, closer=0.0)
-# Between the two, with closer looks: what `wide_masks.py` shows first.
-LIVELY = Distortions(background=0.03, pasted=0.06, cover=(-0.35, 0.1), stretch=0.12, turned=0.2, recoloured=0.5, retaken=0.12, closer=0.25)
 # Photos nearly as they are: what the last lessons should be like, see README.md.
 GENTLE = Distortions(background=0.02, pasted=0.0, cover=(-0.25, 0.04), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0, closer=0.25)
+# Between both, with closer looks: what `wide_masks.py` shows first.
+LIVELY = Distortions(background=0.03, pasted=0.06, cover=(-0.35, 0.1), stretch=0.12, turned=0.2, recoloured=0.5, retaken=0.12, closer=0.25)
 PASTED_COVER = (-0.35, 0.75)  # of a subject that is pasted: it may be small and stand anywhere
 
 

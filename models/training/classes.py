@@ -1,7 +1,7 @@
 """Labelled pictures: `python classes.py FOLDER [MORE…] CACHE --side 128` prepares them, `Classes` reads them.
 
-Each `FOLDER` holds one folder per class; folders of one name, wherever they lie, are one class. All of it is decoded
-once, stretched to a square, so that training reads it through the page cache without any decoding.
+Each `FOLDER` holds one folder per class; folders of one name, wherever they lie, are one class. All of it (WebP and JPEG) is
+decoded at once, stretched to a square, so that training reads it through the page cache without any decoding.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from data import photos_below
+from data import class_folders, photos_below
 
 LEAST_SEEN = 0.35  # share of a picture's area that a view shows at least
 STRETCH = 0.2  # greatest natural logarithm of the change of aspect ratio
@@ -61,7 +61,7 @@ def main():
     p.add_argument("cache", type=Path)
     p.add_argument("--side", type=int, default=128, help="of the stored pictures, about that of the originals")
     args = p.parse_args()
-    files = [(c.name, f) for folder in args.folders for c in sorted(folder.iterdir()) if c.is_dir() for f in photos_below(c)]
+    files = [(c.name, f) for folder in args.folders for c in class_folders(folder) for f in photos_below(c)]
     args.cache.mkdir(parents=True, exist_ok=True)
     side = args.side
     photos = np.lib.format.open_memmap(args.cache / "photos.npy", "w+", np.uint8, (len(files), side, side, 3))

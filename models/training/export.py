@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
-from wide import mask_of
+from wide import is_wide, mask_of
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
@@ -79,6 +79,8 @@ def main():
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
     weights = load_weights(args.source)
+    if is_wide(weights) and (args.partner or args.third):
+        p.error("the wide network has no partner and no third")
     for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
         if file:
             weights |= in_role(role, load_weights(file))

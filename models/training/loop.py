@@ -10,6 +10,7 @@ command goes on from it.
 import math
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -30,13 +31,21 @@ REPORTED_EVERY = 50  # steps
 
 
 def add_arguments(parser):
-    parser.add_argument("--out", default="run", help="receives the checkpoint and the averaged weights")
+    parser.add_argument("--out", default="run", type=Path, help="receives the checkpoint and the averaged weights")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--steps", type=int, help="train this many steps instead of by time")
     parser.add_argument("--starts", type=float, nargs="+", help="share of the schedule where each of the sizes starts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def parsed(parser):
+    """The arguments, of which some must fit each other."""
+    args = parser.parse_args()
+    if len(args.sizes) != len(args.starts):
+        parser.error("--sizes and --starts must be equally many")
+    return args
 
 
 def prepare_threads(args):
@@ -47,10 +56,11 @@ def prepare_threads(args):
 
 
 class Lesson:
-    """A network that learns, with a layer that names `classes` of them, and where it stands in its schedule."""
+    """A network that learns, with a layer that names one of `classes` classes, and where it stands in its schedule. In `--out`
+    it keeps `NAME.pt`, the checkpoint, and `NAME.safetensors`, the averaged weights."""
 
-    def __init__(self, args, out, classes, init=None):
-        self.args, self.out = args, out
+    def __init__(self, args, name, classes, init=None):
+        self.args, self.name = args, name
         torch.manual_seed(args.seed)
         network = Wide()
         if init:
@@ -63,8 +73,8 @@ class Lesson:
                 module.float()
         self.optimizer = Optimizer(self.network)
         self.step, self.elapsed, self.pace = 0, 0.0, 1.0
-        self.checkpoint = out / "checkpoint.pt"
-        out.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = args.out / f"{name}.pt"
+        args.out.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._restore()
 
@@ -74,13 +84,13 @@ class Lesson:
         self.step, self.elapsed = state["step"], state["elapsed"]
         print(f"goes on at step {self.step}", flush=True)
 
-    def save(self, name):
+    def save(self):
         """The checkpoint, and the averaged weights without the layer that names classes as safetensors."""
         state = {"optimizer": self.optimizer.state(), "step": self.step, "elapsed": self.elapsed}
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
         kept = {k: v.contiguous() for k, v in self.optimizer.averaged.items() if not k.startswith("naming.")}
-        save_file(kept, self.out / name)
+        save_file(kept, self.args.out / f"{self.name}.safetensors")
 
     def progress(self, steps_ahead=0):
         """Share of the schedule that is done, or will be after some more steps as long as the last one."""
@@ -93,7 +103,7 @@ class Lesson:
         return self.args.rate * max(LEAST_RATE, min(done / WARMING + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * done)))
 
     def size_at(self, done):
-        return [size for size, start in zip(self.args.sizes, self.args.starts) if done >= start][-1]
+        return [size for size, start in zip(self.args.sizes, self.args.starts, strict=True) if done >= start][-1]
 
     def inputs(self, photos):
         """uint8 photos [N, S, S, 3] as the network's input in bfloat16."""
@@ -109,14 +119,14 @@ class Lesson:
         network.load_state_dict(self.optimizer.averaged, strict=False)
         return network.to(self.args.device).eval()
 
-    def run(self, draw, learn, look, name):
+    def run(self, draw, learn, look):
         """`draw(rng, done)` gives the arrays of one step; `learn(arrays)` adds their gradients and gives its losses;
         `look(whole)` gives the figures to print, a quick look or, at the end, a whole one."""
         recent, saved, looked = [], time.time(), time.time()
         ahead = ThreadPoolExecutor(1)
 
         def drawn(steps_ahead):
-            # Seeded by the step, so that a run that was stopped draws what it would have drawn.
+            # Seeded by the step, so that a run of --steps that was stopped draws what it would have drawn.
             rng = np.random.default_rng([self.args.seed, self.step + steps_ahead])
             return ahead.submit(draw, rng, self.progress(steps_ahead), self.step + steps_ahead)
 
@@ -133,12 +143,12 @@ class Lesson:
                 self._report(recent)
                 recent = []
             if time.time() - saved > SAVED_EVERY:
-                self.save(name)
+                self.save()
                 saved = time.time()
             if time.time() - looked > LOOKED_EVERY:
                 print(f"held out, quick look: {look(whole=False)}", flush=True)
                 looked = time.time()
-        self.save(name)
+        self.save()
         print(f"held out: {look(whole=True)}", flush=True)
 
     def _report(self, recent):

@@ -15,9 +15,8 @@ LONGEST_GRADIENT = 2.0
 
 
 def suits(name, weight):
-    """Whether Muon should step a weight: the layers that name classes or are learned by heart are left to AdamW."""
-    own = not name.startswith(("naming.", "auxiliary.", "context.places"))
-    return own and weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= SIDES.start
+    """Whether Muon should step a weight: matrices, but not the layer that names classes."""
+    return not name.startswith("naming.") and weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= SIDES.start
 
 
 class Optimizer:
@@ -75,6 +74,8 @@ class Optimizer:
     def load(self, state):
         for own in ("weights", "averaged", "means", "squares"):
             for name, tensor in getattr(self, own).items():
+                if tensor.shape != state[own][name].shape:
+                    raise ValueError(f"the checkpoint is another lesson's: {name}")
                 tensor.copy_(state[own][name])
         self.steps = state["steps"]
         self.show_averaged(False)

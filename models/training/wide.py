@@ -146,10 +146,10 @@ class Wide(nn.Module):
 
     def forward(self, x, auxiliary=False):
         x1, x2, x3, x4, x5 = self.encode(x)
-        y4 = self.d4(F.relu(double(self.l5(x5)) + self.l4(x4)))
-        y3 = self.d3(F.relu(double(y4) + self.l3(x3)))
-        y2 = self.d2(F.relu(double(y3) + self.l2(x2)))
-        out = F.pixel_shuffle(self.head(F.relu(double(y2) + self.l1(x1))), 2)
+        y4 = self.d4(double(self.l5(x5)) + self.l4(x4))
+        y3 = self.d3(double(y4) + self.l3(x3))
+        y2 = self.d2(double(y3) + self.l2(x2))
+        out = F.pixel_shuffle(self.head(double(y2) + self.l1(x1)), 2)
         if not auxiliary:
             return out
         return [out] + [head(y) for head, y in zip(self.auxiliary, (x5, y4, y3))]
@@ -167,9 +167,14 @@ class WideMask(nn.Module):
         return torch.sigmoid(SHARPNESS * (self.network(image) - HALF))
 
 
+def is_wide(weights):
+    """Whether a dictionary of `weights` is this network's, and not that of the three."""
+    return "context.places" in weights
+
+
 def mask_of(weights):
     """What a dictionary of `weights` serves, in evaluation mode: this network's mask, or that of the three."""
-    if "context.places" not in weights:
+    if not is_wide(weights):
         return Mask(*every_network(weights)).eval()
     network = Wide()
     network.load_state_dict(weights)

@@ -25,7 +25,7 @@ def arguments():
     p.add_argument("--sizes", type=int, nargs="+", default=[FIRST_SIZE, 128])
     loop.add_arguments(p)
     p.set_defaults(starts=[0, 0.65])
-    return p.parse_args()
+    return loop.parsed(p)
 
 
 def main():
@@ -35,7 +35,7 @@ def main():
     rows = np.random.default_rng(0).permutation(len(classes.rows))
     held_out, training = rows[:HELD_OUT], rows[HELD_OUT:]
     print(f"{len(training)} pictures of {classes.count} classes, {HELD_OUT} held out", flush=True)
-    lesson = loop.Lesson(args, Path(args.out), classes.count)
+    lesson = loop.Lesson(args, "encoder", classes.count)
 
     def draw(rng, done, _):
         size = lesson.size_at(done)
@@ -58,7 +58,7 @@ def main():
         lesson.optimizer.show_averaged(False)
         return f"{right / (HELD_OUT if whole else HELD_OUT // 4):.3f} named right"
 
-    lesson.run(draw, learn, look, "encoder.safetensors")
+    lesson.run(draw, learn, look)
 
 
 if __name__ == "__main__":

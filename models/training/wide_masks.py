@@ -2,7 +2,7 @@
 
 Small pictures come first, full-size ones at the end; distorted ones first, gentle ones, photos nearly as they are, at the
 end. `--classes` gives every second step a batch of labelled pictures too (`classes.py`): the encoder keeps learning what
-there is in the world while the decoder learns masks. `--out` receives `weights.safetensors`, the averaged
+there is in the world while the decoder learns masks. `--out` receives `wide.safetensors`, the averaged
 weights, ready for `export.py`. The same command goes on where it stopped.
 """
 
@@ -32,16 +32,16 @@ def arguments():
     p.add_argument("--cache", type=Path, help="decoded pictures (default: OUT/cache)")
     p.add_argument("--init", default=KEPT, type=Path, help="weights to start from; 'none' for random ones")
     p.add_argument("--batch", type=int, default=40, help=f"pictures a step, of {SIZE} px; of smaller ones as many as have no more pixels")
-    p.add_argument("--rate", type=float, default=1e-3)
-    p.add_argument("--sizes", type=int, nargs="+", default=[SIZE], help="picture sizes, small ones first")
-    p.add_argument("--gentle-from", type=float, default=0.0, help="share of the schedule where photos begin to be shown nearly as they are")
+    p.add_argument("--rate", type=float, default=3e-3)
+    p.add_argument("--sizes", type=int, nargs="+", default=[160, 224, SIZE], help="picture sizes, small ones first")
+    p.add_argument("--gentle-from", type=float, default=0.72, help="share of the schedule where photos begin to be shown nearly as they are")
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by classes.py")
     p.add_argument("--class-batch", type=int, default=64)
     p.add_argument("--class-until", type=float, default=0.55, help="share of the schedule until when they are shown")
     loop.add_arguments(p)
-    p.set_defaults(starts=[0])
-    return p.parse_args()
+    p.set_defaults(starts=[0, 0.35, 0.65])
+    return loop.parsed(p)
 
 
 class Teacher:
@@ -80,13 +80,12 @@ class Teacher:
 def main():
     args = arguments()
     loop.prepare_threads(args)
-    out = Path(args.out)
-    pictures = data.prepare(args.data, args.cache or out / "cache", PREPARED_SIZE, args.leave_out)
+    pictures = data.prepare(args.data, args.cache or args.out / "cache", PREPARED_SIZE, args.leave_out)
     print(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out", flush=True)
     classes = Classes(args.classes) if args.classes else None
-    lesson = loop.Lesson(args, out, classes.count if classes else 0, None if str(args.init) == "none" else args.init)
+    lesson = loop.Lesson(args, "wide", classes.count if classes else 0, None if str(args.init) == "none" else args.init)
     teacher = Teacher(args, pictures, classes, lesson)
-    lesson.run(teacher.draw, teacher.learn, teacher.look, "weights.safetensors")
+    lesson.run(teacher.draw, teacher.learn, teacher.look)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ zero. While a step is computed the next one's pictures are drawn. A checkpoint i
 command goes on from it.
 """
 
-import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,17 +14,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+import losses
 from masters import Optimizer
 from network import load_weights, normalise
+from schedule import rate_share, size_at
 from wide import ENCODED, Norm, Wide
 
-LABEL_SMOOTHING = 0.1
-WARMING = 0.02  # share of the schedule in which the rate rises
-LEAST_RATE = 0.01  # of the greatest one
 SAVED_EVERY, LOOKED_EVERY = 240, 1200  # seconds
 REPORTED_EVERY = 50  # steps
 
@@ -99,19 +96,21 @@ class Lesson:
         return min(1.0, (self.elapsed + steps_ahead * self.pace) / (60 * self.args.minutes))
 
     def rate(self):
-        done = self.progress()
-        return self.args.rate * max(LEAST_RATE, min(done / WARMING + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * done)))
+        return self.args.rate * rate_share(self.progress(), warming=0.02, start=0.02)
 
     def size_at(self, done):
-        return [size for size, start in zip(self.args.sizes, self.args.starts, strict=True) if done >= start][-1]
+        return size_at(done, self.args.sizes, self.args.starts)
 
     def inputs(self, photos):
         """uint8 photos [N, S, S, 3] as the network's input in bfloat16."""
         return normalise(torch.from_numpy(photos).to(self.args.device)).bfloat16()
 
-    def naming_loss(self, features, classes):
-        names = self.network.naming(features.mean((2, 3)))
-        return F.cross_entropy(names.float(), torch.from_numpy(classes).to(self.args.device), label_smoothing=LABEL_SMOOTHING)
+    def names(self, photos):
+        """The logits of the classes of uint8 photos [N, S, S, 3]."""
+        return self.network.naming(self.network.encode(self.inputs(photos))[-1].mean((2, 3)))
+
+    def naming_loss(self, photos, classes):
+        return losses.naming(self.names(photos), torch.from_numpy(classes).to(self.args.device))
 
     def averaged_network(self):
         """A copy in full precision, with the averaged weights, as it would be served."""
@@ -120,7 +119,7 @@ class Lesson:
         return network.to(self.args.device).eval()
 
     def run(self, draw, learn, look):
-        """`draw(rng, done)` gives the arrays of one step; `learn(arrays)` adds their gradients and gives its losses;
+        """`draw(rng, done, step)` gives the arrays of one step; `learn(arrays)` adds their gradients and gives its losses;
         `look(whole)` gives the figures to print, a quick look or, at the end, a whole one."""
         recent, saved, looked = [], time.time(), time.time()
         ahead = ThreadPoolExecutor(1)

@@ -1,11 +1,18 @@
-"""What training minimises: weighted cross-entropy + soft IoU, at full size and at three coarse ones."""
+"""What training minimises: weighted cross-entropy + soft IoU, at full size and at three coarse ones; and the naming of classes."""
 
 import torch
 import torch.nn.functional as F
 
 from network import SHARPNESS, joined
 
+CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
+LABEL_SMOOTHING = 0.1
 AUXILIARY_WEIGHTS = (0.2, 0.3, 0.4)
+
+
+def naming(names, classes):
+    """Cross-entropy of the logits `names` [N, K] against the numbers of the classes [N], which are not quite trusted."""
+    return F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
 
 
 def structure(logits, mask, weights):

@@ -5,7 +5,7 @@ Muon (`muon.py`) for its matrices, however long their shorter side, in bfloat16 
 
 import torch
 
-from muon import LENGTH, MOMENTUM, SIDES, balanced
+from muon import SIDES, aimed, step_towards
 
 ADAM_SHARE = 0.5  # of the rate
 ADAM_MEANS = (0.9, 0.99)
@@ -52,9 +52,7 @@ class Optimizer:
         torch._foreach_lerp_(list(self.averaged.values()), list(self.weights.values()), 1 - share)
 
     def _muon(self, name, gradient):
-        mean = self.means[name].lerp_(gradient, 1 - MOMENTUM)
-        matrix = gradient.lerp(mean, MOMENTUM).flatten(1)  # looked at one step ahead (Nesterov)
-        return balanced(matrix.bfloat16()).float().reshape(gradient.shape) * (LENGTH * max(matrix.shape) ** 0.5)
+        return step_towards(aimed(gradient, self.means[name]), torch.bfloat16).reshape(gradient.shape)
 
     def _adam(self, name, gradient):
         keep, keep_squares = ADAM_MEANS

@@ -70,12 +70,10 @@ class Muon(torch.optim.Optimizer):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(step.view(parameter.shape), alpha=group["lr"])
 
     def aim(self, parameter):
-        """The averaged gradient, looked at one step ahead (Nesterov), as a matrix."""
         state = self.state[parameter]
         if not state:
             state["average"] = torch.zeros_like(parameter)
-        average = state["average"].lerp_(parameter.grad, 1 - MOMENTUM)
-        return parameter.grad.lerp(average, MOMENTUM).flatten(1)
+        return aimed(parameter.grad, state["average"])
 
 
 def own_share(parameters):
@@ -91,5 +89,12 @@ def own_share(parameters):
     return own
 
 
-def step_towards(aim):
-    return balanced(aim) * (LENGTH * max(aim.shape) ** 0.5)
+def aimed(gradient, average):
+    """The running `average`, which takes the gradient in, looked at one step ahead (Nesterov), as a matrix."""
+    average.lerp_(gradient, 1 - MOMENTUM)
+    return gradient.lerp(average, MOMENTUM).flatten(1)
+
+
+def step_towards(aim, precision=torch.float32):
+    """The step along an aim, in rates; `precision` is what the rounds compute in."""
+    return balanced(aim.to(precision)).float() * (LENGTH * max(aim.shape) ** 0.5)

@@ -15,13 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+import losses
 from augment import recoloured
 from data import class_folders, photos_below, stretch
 from network import ENCODED, Cutout, load_weights, normalise
+from schedule import rate_share
 
 HELD_OUT = 50  # every so many pictures one is kept for measuring
 
@@ -106,12 +107,12 @@ def main():
     while done < 1:
         done = (time.time() - start) / (60 * args.minutes)
         for group in optimizer.param_groups:
-            group["lr"] = args.rate * max(0.01, min(done / 0.03 + 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * min(done, 1))))
+            group["lr"] = args.rate * rate_share(min(done, 1), warming=0.03, start=0.02)
         chosen = rng.choice(rows, args.batch)
         x = torch.from_numpy(np.stack([cropped(photos[r], rng) for r in chosen])).to(args.device)
         with torch.autocast("cuda", torch.bfloat16, enabled=args.device == "cuda"):
             scores = model(normalise(x))
-        loss = F.cross_entropy(scores.float(), torch.from_numpy(labels[chosen]).to(args.device), label_smoothing=0.1)
+        loss = losses.naming(scores, torch.from_numpy(labels[chosen]).to(args.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)

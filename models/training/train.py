@@ -13,7 +13,6 @@ than several threads.
 """
 
 import argparse
-import math
 import sys
 import time
 from pathlib import Path
@@ -21,7 +20,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as processes
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
@@ -33,9 +31,8 @@ from evaluate import evaluate
 from muon import optimizers_for, prepare_step
 from network import ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, THIRD, Cutout, Smaller, load_weights, normalise, served, weights_of
 from parallel import PROCESSES, RANK, added_up
+from schedule import rate_share, size_at
 
-CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
-LABEL_SMOOTHING = 0.1
 WEIGHT_DECAY = 0.02
 SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
 
@@ -127,11 +124,10 @@ class Run:
         return min(1.0, done)
 
     def rate(self):
-        done = self.progress()
-        return self.args.rate * max(0.01, min(done / 0.02 + 0.05, 1.0) * 0.5 * (1 + math.cos(math.pi * done)))
+        return self.args.rate * rate_share(self.progress(), warming=0.02, start=0.05)
 
     def size_now(self):
-        return [s for s, start in zip(self.args.sizes, self.args.starts) if self.progress() >= start][-1]
+        return size_at(self.progress(), self.args.sizes, self.args.starts)
 
     def named_batch(self, rng):
         turn = self.step % len(self.boxed)
@@ -173,7 +169,7 @@ class Run:
         loss = losses.total([o.float() for o in outputs], masks, weights, team) if outputs else 0
         if names is not None:
             classes = torch.from_numpy(classes).to(self.args.device)
-            loss = loss + CLASS_SHARE * F.cross_entropy(names.float(), classes, label_smoothing=LABEL_SMOOTHING)
+            loss = loss + losses.CLASS_SHARE * losses.naming(names, classes)
         loss.backward()
         return loss.item()
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from network import Mask, double, every_network
+from network import Conv, Mask, double, every_network
 
 STEM = 24  # channels at 1/2
 WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
@@ -22,29 +22,12 @@ SHARPNESS = 1.5  # chosen on the held-out pairs, with `HALF`
 HALF = 0.5  # the logit that counts as half
 
 
-class Conv(nn.Module):
-    """Convolution with bias, then ReLU unless `act` is off. With `zero` it starts as nothing at all."""
-
-    def __init__(self, inputs, outputs, kernel, stride=1, act=True, zero=False):
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
-        if zero:
-            nn.init.zeros_(self.conv.weight)
-        else:
-            nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
-        nn.init.zeros_(self.conv.bias)
-        self.act = act
-
-    def forward(self, x):
-        x = self.conv(x)
-        return F.relu(x, inplace=True) if self.act else x
-
-
 class Residual(nn.Module):
     """A branch of convolutions, the last of which starts at zero, added to the input."""
 
     def __init__(self, *branch):
         super().__init__()
+        nn.init.zeros_(branch[-1].conv.weight)
         self.branch = nn.Sequential(*branch)
 
     def forward(self, x):
@@ -53,12 +36,12 @@ class Residual(nn.Module):
 
 def basic(width):
     """3×3, 3×3."""
-    return Residual(Conv(width, width, 3), Conv(width, width, 3, act=False, zero=True))
+    return Residual(Conv(width, width, 3), Conv(width, width, 3, act=False))
 
 
 def bottleneck(width, middle):
     """1×1 down to `middle`, 3×3, 1×1 up."""
-    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3), Conv(middle, width, 1, act=False, zero=True))
+    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3), Conv(middle, width, 1, act=False))
 
 
 class Norm(nn.LayerNorm):

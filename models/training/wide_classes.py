@@ -43,20 +43,19 @@ def main():
 
     def learn(arrays):
         photos, numbers = arrays
-        loss = lesson.naming_loss(lesson.network.encode(lesson.inputs(photos))[-1], numbers)
+        loss = lesson.naming_loss(photos, numbers)
         loss.backward()
         return {"naming": loss.item()}
 
     @torch.no_grad()
     def look(whole):
         lesson.optimizer.show_averaged(True)
-        right = 0
-        for start in range(0, HELD_OUT if whole else HELD_OUT // 4, 100):
+        right, count = 0, HELD_OUT if whole else HELD_OUT // 4
+        for start in range(0, count, 100):
             photos, numbers = classes.batch(held_out[start : start + 100], args.sizes[-1])
-            names = lesson.network.naming(lesson.network.encode(lesson.inputs(photos))[-1].mean((2, 3)))
-            right += (names.argmax(1).cpu().numpy() == numbers).sum()
+            right += (lesson.names(photos).argmax(1).cpu().numpy() == numbers).sum()
         lesson.optimizer.show_averaged(False)
-        return f"{right / (HELD_OUT if whole else HELD_OUT // 4):.3f} named right"
+        return f"{right / count:.3f} named right"
 
     lesson.run(draw, learn, look)
 

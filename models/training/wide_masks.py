@@ -21,7 +21,6 @@ from network import PREPARED_SIZE, SIZE
 from wide import WideMask
 
 CLASS_SIZE = 128  # pixels a side at which labelled pictures are seen
-CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
 QUICK_LOOK = 100  # held-out pairs
 KEPT = Path(__file__).parent.parent / "wide.safetensors"
 
@@ -67,9 +66,8 @@ class Teacher:
         loss.backward()
         found = {"mask": loss.item()}
         if named:
-            photos, numbers = named
-            loss = self.lesson.naming_loss(self.lesson.network.encode(self.lesson.inputs(photos))[-1], numbers)
-            (CLASS_SHARE * loss).backward()
+            loss = self.lesson.naming_loss(*named)
+            (losses.CLASS_SHARE * loss).backward()
             found["naming"] = loss.item()
         return found
 

@@ -9,6 +9,7 @@ import torch
 import data
 from metrics import Scores
 from network import PREPARED_SIZE, SIZE, Mask, load_weights, normalise
+from quality import quality_of
 from wide import mask_of
 
 
@@ -39,13 +40,16 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data")
     p.add_argument("weights", type=Path)
+    p.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
     p.add_argument("--cache", default="run/cache")
     p.add_argument("--limit", type=int)
     p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
 
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    print(evaluate_mask(mask_of(load_weights(args.weights)), pictures, args.limit, args.size))
+    weights = load_weights(args.weights)
+    mask = quality_of(weights, load_weights(args.beside)) if args.beside else mask_of(weights)
+    print(evaluate_mask(mask, pictures, args.limit, args.size))
 
 
 if __name__ == "__main__":

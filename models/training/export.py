@@ -4,7 +4,8 @@ Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), outpu
 [1, 1, S, S] in 0…1. Weights are stored as float16, larger tensors as 8-bit integers with a scale for
 each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
 `--partner` another network sees the photo, and the first only its mirror image; with `--third` one more sees it at
-network.THIRD_SIZE. With `--weights` the half-precision weights of all are kept as safetensors, to train on from.
+network.THIRD_SIZE. With `--beside` the wide network comes beside the first two of the three (quality.py). With `--weights`
+the half-precision weights of all are kept as safetensors, to train on from.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
 from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
+from quality import quality_of
 from wide import is_wide, mask_of
 
 OPSET = 17
@@ -75,16 +77,19 @@ def main():
     p.add_argument("target", type=Path)
     p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
     p.add_argument("--third", type=Path, help="weights of the network that sees the photo smaller")
+    p.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
     weights = load_weights(args.source)
     if is_wide(weights) and (args.partner or args.third):
         p.error("the wide network has no partner and no third")
+    if args.beside and (args.weights or not is_wide(weights)):
+        p.error("--beside is for the wide network alone, and keeps no weights")
     for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
         if file:
             weights |= in_role(role, load_weights(file))
-    mask = mask_of(weights)
+    mask = quality_of(weights, load_weights(args.beside)) if args.beside else mask_of(weights)
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)

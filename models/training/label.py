@@ -1,5 +1,5 @@
 """Give photos without masks the masks that trained networks agree on:
-`python label.py PHOTOS DATA/labelled --weights run/weights.safetensors ../builtin.safetensors`.
+`python label.py PHOTOS DATA/labelled --weights ../wide.safetensors ../builtin.safetensors` (of a file of three, the first).
 
 Several networks, each on the photo, on its mirror image and at two sizes, know more together than any of
 them alone; a network that then learns their common answer on many new photos, under every
@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
-from network import HALF, load_weights, network_of, normalise
+from network import load_weights, normalise
+from wide import logits_of
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5
@@ -38,21 +39,23 @@ def arguments():
 
 @torch.no_grad()
 def agreed(networks, photo, sizes, device):
-    """Alpha in 0…1 at the photo's size: the mean logits of all networks at all sizes, photo and mirror image."""
+    """Alpha in 0…1 at the photo's size: the mean logits of all networks at all sizes, photo and mirror image, each above
+    what counts as half for it. `networks` as `logits_of` gives them."""
     logits = []
     for size in sizes:
         x = normalise(torch.from_numpy(stretch(photo, size).copy())[None].to(device))
-        for network in networks:
+        for network, half in networks:
             for y in (network(x), network(x.flip(3)).flip(3)):
-                logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear"))
-    return torch.sigmoid(SHARPNESS * (torch.stack(logits).mean(0) - HALF))[0, 0].cpu().numpy()
+                logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear") - half)
+    return torch.sigmoid(SHARPNESS * torch.stack(logits).mean(0))[0, 0].cpu().numpy()
 
 
 def main():
     args = arguments()
     files = sorted(f for f in args.photos.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
     files = [files[i] for i in np.random.default_rng(args.seed).permutation(len(files))[: args.limit]]
-    networks = [network_of(load_weights(w)).to(args.device, memory_format=torch.channels_last) for w in args.weights]
+    networks = [logits_of(load_weights(w)) for w in args.weights]
+    networks = [(network.to(args.device, memory_format=torch.channels_last), half) for network, half in networks]
     args.out.mkdir(parents=True, exist_ok=True)
     kept = 0
     for number, file in enumerate(files):

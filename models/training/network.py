@@ -201,6 +201,13 @@ def joined(logits):
     return sum(WEIGHTS[role] * each for role, each in logits.items()) / sum(WEIGHTS[role] for role in logits)
 
 
+def of_mirror_image(network, image):
+    """What a network says of the mirror image, turned back."""
+    # An index instead of a flip: a plain Gather is what every engine can run.
+    backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
+    return network(image.index_select(3, backwards)).index_select(3, backwards)
+
+
 class Mask(nn.Module):
     """What is served: one network sees the mirror image, its partner (or itself again) the photo, and a third one, where
     there is one, the photo made smaller (`Smaller`); one after the other (a batch is slower). The logits are averaged
@@ -214,10 +221,7 @@ class Mask(nn.Module):
         self.third = third
 
     def forward(self, image):
-        # An index instead of a flip: a plain Gather is what every engine can run.
-        backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
-        mirrored = self.network(image.index_select(3, backwards)).index_select(3, backwards)
-        logits = {FIRST: mirrored, PARTNER: self.partner(image)}
+        logits = {FIRST: of_mirror_image(self.network, image), PARTNER: self.partner(image)}
         if self.third:
             logits[THIRD] = self.third(image)
         return torch.sigmoid(SHARPNESS * (joined(logits) - HALF))

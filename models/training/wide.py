@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from network import Conv, Mask, double, every_network
+from network import HALF as HALF_OF_THREE
+from network import Conv, Mask, double, every_network, network_of
 
 STEM = 24  # channels at 1/2
 WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
@@ -155,10 +156,17 @@ def is_wide(weights):
     return "context.places" in weights
 
 
+def logits_of(weights):
+    """The network whose logits count, in evaluation mode, and the logit that counts as half for it: this one, or the first of the three."""
+    if not is_wide(weights):
+        return network_of(weights), HALF_OF_THREE
+    wide = Wide()
+    wide.load_state_dict(weights)
+    return wide.eval(), HALF
+
+
 def mask_of(weights):
     """What a dictionary of `weights` serves, in evaluation mode: this network's mask, or that of the three."""
     if not is_wide(weights):
         return Mask(*every_network(weights)).eval()
-    network = Wide()
-    network.load_state_dict(weights)
-    return WideMask(network).eval()
+    return WideMask(logits_of(weights)[0]).eval()

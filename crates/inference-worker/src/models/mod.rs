@@ -1,19 +1,19 @@
-//! Networks: what describes them, the one that is embedded, those that can be
+//! Networks: what describes them, those that are embedded, those that can be
 //! pulled, and the folder where pulled ones live.
 
-mod builtin;
 mod catalogue;
 mod checksum;
 mod download;
+mod embedded;
 mod error;
 mod manifest;
 mod store;
 
 use std::borrow::Cow;
 
-pub use builtin::{BUILTIN, builtin};
 pub use catalogue::{Published, catalogue};
 pub use checksum::Checksum;
+pub use embedded::{BUILTIN, EMBEDDED, Embedded, builtin, embedded};
 pub use error::ModelError;
 pub use manifest::{Activation, Divisor, Input, Layout, Manifest, Output, Resampling};
 pub use store::{ModelStore, Presence, Progress, StoredModel};

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    BUILTIN, Checksum, Manifest, ModelError, ModelFile, Published, builtin, catalogue,
+    Checksum, EMBEDDED, Manifest, ModelError, ModelFile, Published, catalogue,
     checksum::{self, sha256_of_file},
     download::fetch,
+    embedded,
 };
 use crate::engine::guess_manifest;
 
@@ -66,7 +67,7 @@ impl ModelStore {
         &self.folder
     }
 
-    /// The embedded network, those in the folder, and those that can be pulled.
+    /// The embedded networks, those in the folder, and those that can be pulled.
     ///
     /// # Errors
     /// Where the folder cannot be read or a manifest in it cannot be used.
@@ -76,13 +77,14 @@ impl ModelStore {
             .iter()
             .filter(|published| pulled.iter().all(|here| here.name != published.manifest.name))
             .map(|published| published.manifest.clone());
-        let embedded = std::iter::once((builtin().manifest, Presence::Embedded));
-        let rows = embedded
+        let rows = EMBEDDED
+            .iter()
+            .map(|network| (network.manifest(), Presence::Embedded))
             .chain(pulled.iter().cloned().map(|manifest| (manifest, Presence::Pulled)))
             .chain(missing.map(|manifest| (manifest, Presence::Published)));
         Ok(rows
             .map(|(manifest, presence)| StoredModel {
-                about: published(&manifest.name).map(|published| published.about.as_str()),
+                about: about(&manifest.name),
                 manifest,
                 presence,
             })
@@ -162,8 +164,8 @@ impl ModelStore {
     /// [`ModelError::Checksum`] where the file is damaged,
     /// [`ModelError::NotPulled`] or [`ModelError::Unknown`] where it is not here.
     pub fn verify(&self, name: &str) -> Result<Manifest, ModelError> {
-        if name == BUILTIN {
-            let model = builtin();
+        if let Some(network) = embedded(name) {
+            let model = network.file();
             check(&model.manifest, Path::new(&model.manifest.file), &model.weights)?;
             return Ok(model.manifest);
         }
@@ -182,7 +184,10 @@ impl ModelStore {
         if path.extension().is_some_and(|extension| extension == "onnx") {
             return from_path(path);
         }
-        if path_or_name == BUILTIN { Ok(builtin()) } else { self.named(path_or_name) }
+        match embedded(path_or_name) {
+            Some(network) => Ok(network.file()),
+            None => self.named(path_or_name),
+        }
     }
 
     fn named(&self, name: &str) -> Result<ModelFile, ModelError> {
@@ -205,6 +210,12 @@ impl ModelStore {
 
 fn published(name: &str) -> Option<&'static Published> {
     catalogue().iter().find(|published| published.manifest.name == name)
+}
+
+/// What the network of that name is good for, where that is known.
+fn about(name: &str) -> Option<&'static str> {
+    let embedded = embedded(name).map(|network| network.about);
+    embedded.or_else(|| published(name).map(|published| published.about.as_str()))
 }
 
 fn from_path(path: &Path) -> Result<ModelFile, ModelError> {
@@ -245,6 +256,7 @@ fn check(manifest: &Manifest, path: &Path, weights: &[u8]) -> Result<(), ModelEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::builtin;
 
     fn store_with_copy() -> (tempfile::TempDir, ModelStore) {
         let folder = tempfile::tempdir().expect("folder");
@@ -263,6 +275,7 @@ mod tests {
         let presence =
             |name: &str| list.iter().find(|row| row.manifest.name == name).map(|row| row.presence);
         assert_eq!(presence("builtin"), Some(Presence::Embedded));
+        assert_eq!(presence("quality"), Some(Presence::Embedded));
         assert_eq!(presence("copy"), Some(Presence::Pulled));
         assert_eq!(presence("u2netp"), Some(Presence::Published));
     }
@@ -270,9 +283,12 @@ mod tests {
     #[test]
     fn a_network_is_found_by_name_and_by_path() {
         let (folder, store) = store_with_copy();
-        for spec in ["copy", "builtin", folder.path().join("copy.onnx").to_str().expect("utf-8")] {
+        let path = folder.path().join("copy.onnx");
+        for spec in ["copy", "builtin", "quality", path.to_str().expect("utf-8")] {
             store.resolve(spec).expect(spec);
-            assert!(store.verify("copy").is_ok() && store.verify("builtin").is_ok());
+        }
+        for name in ["copy", "builtin", "quality"] {
+            store.verify(name).expect(name);
         }
     }
 

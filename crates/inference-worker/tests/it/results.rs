@@ -4,7 +4,8 @@
 use image::{DynamicImage, ImageFormat as FileFormat, Rgba, RgbaImage};
 use imaging::{OutputFormat, RenderOptions};
 use inference_worker::{
-    DEFAULTS, InferenceConfig, Network, Processor, Step, build, engine::Backend, models::builtin,
+    DEFAULTS, InferenceConfig, InferenceService, Network, Processor, Step, build, engine::Backend,
+    models::builtin,
 };
 use proto::{
     ErrorCode, Inference as _,
@@ -23,8 +24,15 @@ fn open(bytes: &[u8]) -> DynamicImage {
 }
 
 #[tokio::test]
-async fn the_built_in_network_cuts_out_a_picture() {
-    let service = build(&config(&[])).expect("builds");
+async fn the_embedded_networks_cut_out_a_picture() {
+    for (name, with_version) in [("builtin", "builtin-10"), ("quality", "quality-1")] {
+        let layers = Layers::new(DEFAULTS).flag("inference.model", Some(name));
+        let config = InferenceConfig::load(&layers).expect("valid");
+        cuts_out_a_picture(&build(&config).expect("builds"), with_version).await;
+    }
+}
+
+async fn cuts_out_a_picture(service: &InferenceService, model: &str) {
     let image = encoded(&picture(320, 240), FileFormat::Jpeg);
     let events = service.remove_background(job(image)).await.expect("admitted");
     let (stages, cut_out) = finish(events).await;
@@ -32,7 +40,7 @@ async fn the_built_in_network_cuts_out_a_picture() {
     assert_eq!(stages, [Queued, Decoding, Inferring, Refining, Encoding]);
     let cut_out = cut_out.expect("a picture");
     assert_eq!((cut_out.width, cut_out.height), (320, 240));
-    assert_eq!((cut_out.format, cut_out.model.as_str()), (ImageFormat::Png, "builtin-10"));
+    assert_eq!((cut_out.format, cut_out.model.as_str()), (ImageFormat::Png, model));
     let picture = open(&cut_out.image).into_rgba8();
     assert!(picture.get_pixel(160, 120).0[3] > picture.get_pixel(2, 2).0[3]);
 }
@@ -152,7 +160,7 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let mut other = builtin();
     other.manifest.name = "other".into();
     let networks = vec![network(Brightness), Network::new(other.manifest, Box::new(Brightness))];
-    let service = inference_worker::InferenceService::new(&config(&[]), networks).expect("builds");
+    let service = InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
     assert_eq!(run(&service, asked).await.expect("a picture").model, "other-10");

@@ -1,0 +1,86 @@
+//! The networks that are embedded in the binary: each one file and one manifest.
+
+use super::{Manifest, ModelFile};
+
+/// The name of the embedded network that is used where nothing else is asked for.
+pub const BUILTIN: &str = "builtin";
+
+/// A network that is part of the binary.
+#[derive(Debug)]
+pub struct Embedded {
+    /// What `--model` calls it.
+    pub name: &'static str,
+    /// What it is good for.
+    pub about: &'static str,
+    manifest: &'static str,
+    weights: &'static [u8],
+}
+
+/// Every embedded network, the default first.
+pub static EMBEDDED: [Embedded; 2] = [
+    Embedded {
+        name: BUILTIN,
+        about: "any clear subject; what is used unless told otherwise",
+        manifest: include_str!("../../../../models/builtin.toml"),
+        weights: include_bytes!("../../../../models/builtin.onnx"),
+    },
+    Embedded {
+        name: "quality",
+        about: "the same, more often right, at two and a half times the time",
+        manifest: include_str!("../../../../models/quality.toml"),
+        weights: include_bytes!("../../../../models/quality.onnx"),
+    },
+];
+
+impl Embedded {
+    /// Its description.
+    ///
+    /// # Panics
+    /// Never in a binary whose tests pass: the manifest is part of it.
+    #[must_use]
+    pub fn manifest(&self) -> Manifest {
+        Manifest::parse(self.manifest, self.name)
+            .expect("the embedded manifests are held by a test")
+    }
+
+    /// The network. Its checksum is held by a test, not computed at every
+    /// start: the bytes cannot change after the binary was built.
+    #[must_use]
+    pub fn file(&self) -> ModelFile {
+        ModelFile { manifest: self.manifest(), weights: self.weights.into() }
+    }
+}
+
+/// The embedded network of that name.
+#[must_use]
+pub fn embedded(name: &str) -> Option<&'static Embedded> {
+    EMBEDDED.iter().find(|network| network.name == name)
+}
+
+/// The default network.
+#[must_use]
+pub fn builtin() -> ModelFile {
+    EMBEDDED[0].file()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::checksum;
+
+    #[test]
+    fn manifests_and_weights_belong_together() {
+        for network in &EMBEDDED {
+            let ModelFile { manifest, weights } = network.file();
+            assert_eq!(manifest.name, network.name);
+            let expected = manifest.sha256.expect("embedded networks state their checksum");
+            assert_eq!(checksum::sha256(&weights), expected, "{}", network.name);
+        }
+    }
+
+    #[test]
+    fn the_default_is_found_under_its_name() {
+        assert_eq!(builtin().manifest, embedded(BUILTIN).expect("embedded").manifest());
+        assert!(embedded("u2net").is_none());
+    }
+}

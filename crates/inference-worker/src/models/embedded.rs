@@ -26,7 +26,7 @@ pub static EMBEDDED: [Embedded; 2] = [
     },
     Embedded {
         name: "quality",
-        about: "the same, more often right, at two and a half times the time",
+        about: "the same, more often right, in twice the time",
         manifest: include_str!("../../../../models/quality.toml"),
         weights: include_bytes!("../../../../models/quality.onnx"),
     },

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 
 import data
+import quality
 from metrics import Scores
 from network import PREPARED_SIZE, SIZE, Mask, load_weights, normalise
-from quality import quality_of
-from wide import mask_of
 
 
 def evaluate(networks, pictures, limit=None, size=SIZE):
@@ -40,15 +39,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data")
     p.add_argument("weights", type=Path)
-    p.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
+    quality.add_argument(p)
     p.add_argument("--cache", default="run/cache")
     p.add_argument("--limit", type=int)
     p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
 
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    weights = load_weights(args.weights)
-    mask = quality_of(weights, load_weights(args.beside)) if args.beside else mask_of(weights)
+    mask = quality.mask_beside(load_weights(args.weights), args.beside)
     print(evaluate_mask(mask, pictures, args.limit, args.size))
 
 

@@ -19,9 +19,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
+import quality
 from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
-from quality import quality_of
-from wide import is_wide, mask_of
+from wide import is_wide
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
@@ -77,19 +77,19 @@ def main():
     p.add_argument("target", type=Path)
     p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
     p.add_argument("--third", type=Path, help="weights of the network that sees the photo smaller")
-    p.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
+    quality.add_argument(p)
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
     weights = load_weights(args.source)
     if is_wide(weights) and (args.partner or args.third):
         p.error("the wide network has no partner and no third")
-    if args.beside and (args.weights or not is_wide(weights)):
-        p.error("--beside is for the wide network alone, and keeps no weights")
+    if args.beside and args.weights:
+        p.error("--beside keeps no weights")
     for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
         if file:
             weights |= in_role(role, load_weights(file))
-    mask = quality_of(weights, load_weights(args.beside)) if args.beside else mask_of(weights)
+    mask = quality.mask_beside(weights, args.beside)
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)

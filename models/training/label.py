@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
-from network import load_weights, normalise
+from network import load_weights, normalise, of_mirror_image
 from wide import logits_of
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
@@ -45,7 +45,7 @@ def agreed(networks, photo, sizes, device):
     for size in sizes:
         x = normalise(torch.from_numpy(stretch(photo, size).copy())[None].to(device))
         for network, half in networks:
-            for y in (network(x), network(x.flip(3)).flip(3)):
+            for y in (network(x), of_mirror_image(network, x)):
                 logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear") - half)
     return torch.sigmoid(SHARPNESS * torch.stack(logits).mean(0))[0, 0].cpu().numpy()
 

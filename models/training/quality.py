@@ -4,14 +4,16 @@ They were taught by other schedules from other beginnings, so they err in other 
 than any of them, or all three that are served by default.
 """
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
-from network import FIRST, PARTNER, of_mirror_image, served
-from wide import logits_of
+from network import FIRST, PARTNER, load_weights, of_mirror_image, served
+from wide import is_wide, logits_of, mask_of
 
 OTHERS = 0.75  # weight of each of the others, beside the wide one's 1
-SHARPNESS = 2.0  # chosen on the held-out pairs, as is
+SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
 HALF = 0.6  # the logit that counts as half
 
 
@@ -29,6 +31,16 @@ class QualityMask(nn.Module):
         return torch.sigmoid(SHARPNESS * (logits - HALF))
 
 
-def quality_of(wide, three):
-    """The mask of the `wide` network's weights and those of the `three`, in evaluation mode."""
-    return QualityMask(logits_of(wide)[0], served(FIRST, three), served(PARTNER, three)).eval()
+def add_argument(parser):
+    """The argument with which `mask_beside` is asked for."""
+    parser.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
+
+
+def mask_beside(weights, beside):
+    """What a dictionary of `weights` serves, in evaluation mode; with `beside`, a file of the three, the wide network's with the first two of them."""
+    if beside is None:
+        return mask_of(weights)
+    if not is_wide(weights):
+        raise SystemExit("--beside is for the wide network alone")
+    three = load_weights(beside)
+    return QualityMask(logits_of(weights)[0], served(FIRST, three), served(PARTNER, three)).eval()

@@ -2,24 +2,20 @@
 
 use super::{Manifest, ModelFile};
 
-/// The name of the embedded network that is used where nothing else is asked for.
-pub const BUILTIN: &str = "builtin";
-
 /// A network that is part of the binary.
-#[derive(Debug)]
-pub struct Embedded {
+pub(super) struct Embedded {
     /// What `--model` calls it.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What it is good for.
-    pub about: &'static str,
+    pub(super) about: &'static str,
     manifest: &'static str,
     weights: &'static [u8],
 }
 
 /// Every embedded network, the default first.
-pub static EMBEDDED: [Embedded; 2] = [
+pub(super) static EMBEDDED: [Embedded; 2] = [
     Embedded {
-        name: BUILTIN,
+        name: "builtin",
         about: "any clear subject; what is used unless told otherwise",
         manifest: include_str!("../../../../models/builtin.toml"),
         weights: include_bytes!("../../../../models/builtin.onnx"),
@@ -37,23 +33,20 @@ impl Embedded {
     ///
     /// # Panics
     /// Never in a binary whose tests pass: the manifest is part of it.
-    #[must_use]
-    pub fn manifest(&self) -> Manifest {
+    pub(super) fn manifest(&self) -> Manifest {
         Manifest::parse(self.manifest, self.name)
             .expect("the embedded manifests are held by a test")
     }
 
     /// The network. Its checksum is held by a test, not computed at every
     /// start: the bytes cannot change after the binary was built.
-    #[must_use]
-    pub fn file(&self) -> ModelFile {
+    pub(super) fn file(&self) -> ModelFile {
         ModelFile { manifest: self.manifest(), weights: self.weights.into() }
     }
 }
 
 /// The embedded network of that name.
-#[must_use]
-pub fn embedded(name: &str) -> Option<&'static Embedded> {
+pub(super) fn embedded(name: &str) -> Option<&'static Embedded> {
     EMBEDDED.iter().find(|network| network.name == name)
 }
 
@@ -80,7 +73,7 @@ mod tests {
 
     #[test]
     fn the_default_is_found_under_its_name() {
-        assert_eq!(builtin().manifest, embedded(BUILTIN).expect("embedded").manifest());
+        assert_eq!(builtin().manifest, embedded("builtin").expect("embedded").manifest());
         assert!(embedded("u2net").is_none());
     }
 }

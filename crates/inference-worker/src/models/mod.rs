@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 pub use catalogue::{Published, catalogue};
 pub use checksum::Checksum;
-pub use embedded::{BUILTIN, EMBEDDED, Embedded, builtin, embedded};
+pub use embedded::builtin;
 pub use error::ModelError;
 pub use manifest::{Activation, Divisor, Input, Layout, Manifest, Output, Resampling};
 pub use store::{ModelStore, Presence, Progress, StoredModel};

@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Checksum, EMBEDDED, Manifest, ModelError, ModelFile, Published, catalogue,
+    Checksum, Manifest, ModelError, ModelFile, Published, catalogue,
     checksum::{self, sha256_of_file},
     download::fetch,
-    embedded,
+    embedded::{EMBEDDED, embedded},
 };
 use crate::engine::guess_manifest;
 

@@ -6,6 +6,7 @@ mod probe;
 mod tiny;
 mod tract;
 mod upsample;
+mod winograd;
 
 use serde::Deserialize;
 

@@ -72,7 +72,7 @@ fn input(graph: &InferenceModel) -> TractResult<Option<Input>> {
 }
 
 /// A bright disc on a dark ground: something a network has an opinion about.
-fn test_picture(manifest: &Manifest) -> Vec<f32> {
+pub(super) fn test_picture(manifest: &Manifest) -> Vec<f32> {
     let (width, height) = (manifest.input.width as usize, manifest.input.height as usize);
     let inside = |x: usize, y: usize| {
         let across = x as f32 / width as f32 - 0.5;

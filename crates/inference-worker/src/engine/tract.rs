@@ -13,7 +13,7 @@ use tract_onnx::{
     tract_hir::infer::Factoid as _,
 };
 
-use super::{Backend, Engine, EngineError, Tensor, upsample};
+use super::{Backend, Engine, EngineError, Tensor, upsample, winograd};
 use crate::models::{Manifest, ModelError, ModelFile};
 
 /// A network planned by tract.
@@ -32,7 +32,10 @@ impl TractEngine {
     pub fn load(model: &ModelFile, backend: Backend) -> Result<Self, ModelError> {
         let refuse = |error| ModelError::engine(&model.manifest.name, error);
         let runtime = runtime(backend).map_err(refuse)?;
-        let typed = typed(&model.weights, &model.manifest).map_err(refuse)?;
+        let mut typed = typed(&model.weights, &model.manifest).map_err(refuse)?;
+        if backend == Backend::Cpu && winograd::pays() {
+            typed = winograd::rewritten(typed).map_err(refuse)?;
+        }
         let plan = runtime.prepare(typed).map_err(refuse)?;
         Ok(Self { plan, shape: model.manifest.input_shape() })
     }
@@ -109,7 +112,10 @@ fn input_type(model: &InferenceModel) -> DatumType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::tiny, models::builtin};
+    use crate::{
+        engine::{probe::test_picture, tiny},
+        models::builtin,
+    };
 
     #[test]
     fn the_built_in_network_runs_and_answers_in_range() {
@@ -118,6 +124,22 @@ mod tests {
         let output = engine.run(values).expect("runs");
         assert_eq!(output.values.len(), output.shape.iter().product::<usize>());
         assert!(output.values.iter().all(|value| (-0.01..=1.01).contains(value)));
+    }
+
+    #[test]
+    fn our_convolutions_give_the_mask_that_tract_gives() {
+        let ModelFile { manifest, weights } = builtin();
+        let network = typed(&weights, &manifest).expect("a network");
+        let ours = winograd::rewritten(network.clone()).expect("rewrites");
+        assert!(winograd::replaced(&ours) > 20);
+        let [ours, plain] = [ours, network].map(|network| {
+            let plan = runtime(Backend::Cpu).and_then(|runtime| runtime.prepare(network));
+            let engine = TractEngine { plan: plan.expect("plans"), shape: manifest.input_shape() };
+            engine.run(test_picture(&manifest)).expect("runs").values
+        });
+        assert!(plain.iter().any(|alpha| *alpha > 0.5), "the disc is found");
+        let apart = ours.iter().zip(&plain).map(|(ours, plain)| (ours - plain).abs());
+        assert!(apart.fold(0.0, f32::max) < 0.1 / 255.0, "a tenth of a grey level");
     }
 
     #[test]

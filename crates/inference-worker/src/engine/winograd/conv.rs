@@ -15,8 +15,8 @@ use super::{
     transform::{self, LANES, OUT, POINTS},
 };
 
-/// Bytes that the points of one block of tiles may take, inputs and outputs together, where more than
-/// the fewest that a product takes fit: they stay in the second-level cache of a server's core.
+/// Bytes that the points of a block of tiles may take, inputs and outputs together, unless the fewest
+/// tiles that a product takes need more: so they stay in the second-level cache of a server's core.
 const BLOCK_BYTES: usize = 3 << 17;
 
 /// A convolution of images `[N, C, H, W]` with 3×3 kernels: stride 1, no dilation, one group.

@@ -28,7 +28,7 @@ const MOST_PAIRS: usize = 1 << 15;
 const MOST_PADDING: usize = 2;
 
 /// Whether this processor is of the kind on which it was measured to pay: AVX2 and FMA. With AVX-512
-/// the products are cheaper and the transforms, which are compiled for any x86-64, are not.
+/// the products should be cheaper and the transforms, which are compiled for any x86-64, not.
 pub(super) fn pays() -> bool {
     #[cfg(target_arch = "x86_64")]
     let pays = is_x86_feature_detected!("avx2")

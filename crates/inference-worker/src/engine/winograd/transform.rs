@@ -42,7 +42,7 @@ pub(super) fn input(row: impl Fn(usize) -> [f32x4; IN]) -> [[f32x4; IN]; IN] {
     }
     let mut points = rows;
     for x in 0..IN {
-        let column = input_line([0, 1, 2, 3, 4, 5].map(|y| rows[y][x]));
+        let column = input_line(std::array::from_fn(|y| rows[y][x]));
         for (line, value) in points.iter_mut().zip(column) {
             line[x] = value;
         }
@@ -64,7 +64,7 @@ fn input_line([d0, d1, d2, d3, d4, d5]: [f32x4; IN]) -> [f32x4; IN] {
 pub(super) fn output(points: &[[f32x4; IN]; IN]) -> [[f32x4; OUT]; OUT] {
     let mut rows = [[f32x4::ZERO; IN]; OUT];
     for x in 0..IN {
-        let column = output_line([0, 1, 2, 3, 4, 5].map(|y| points[y][x]));
+        let column = output_line(std::array::from_fn(|y| points[y][x]));
         for (line, value) in rows.iter_mut().zip(column) {
             line[x] = value;
         }

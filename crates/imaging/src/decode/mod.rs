@@ -7,6 +7,8 @@ mod jpeg;
 mod plain;
 mod png;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use image::{GrayImage, RgbImage};
 
 use crate::colour::{self, Samples};
@@ -35,14 +37,20 @@ struct Stored {
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, ImagingError> {
     let header = probe(bytes)?;
     limits.check(header.stored)?;
-    let stored = match header.format {
+    let stored = behind_barrier(|| match header.format {
         InputFormat::Jpeg => jpeg::decode(bytes, header.stored),
         InputFormat::Png => png::decode(bytes, header.stored),
         InputFormat::WebP => plain::decode_webp(bytes, header.stored),
         InputFormat::Bmp => plain::decode_bmp(bytes, header.stored),
-    }
+    })
     .map_err(|reason| ImagingError::damaged(header.format, reason))?;
     upright(stored, &header)
+}
+
+/// A panic in the decoders of others, whose assertions a hostile file may break, becomes an error
+/// of the file. What they worked on is dropped with them, so nothing half-done is seen afterwards.
+fn behind_barrier(decode: impl FnOnce() -> Result<Stored, String>) -> Result<Stored, String> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("the decoder panicked".into()))
 }
 
 fn upright(stored: Stored, header: &Header) -> Result<Photo, ImagingError> {

@@ -88,6 +88,14 @@ fn a_foreign_signature_before_real_data_is_an_error() {
     }
 }
 
+/// The file was found by fuzzing: a Huffman table whose second level collides with its first, which
+/// the decoder notices by an assertion.
+#[test]
+fn a_decoder_that_panics_is_an_error_of_the_file() {
+    let colliding = bytes("colliding_codes.webp");
+    assert!(matches!(open(&colliding), Err(ImagingError::Damaged { .. })));
+}
+
 #[test]
 fn mutations_never_panic_and_never_disagree_with_the_header() {
     let mut rng = Mutations::new();

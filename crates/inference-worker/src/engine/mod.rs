@@ -6,6 +6,7 @@ mod probe;
 mod tiny;
 mod tract;
 mod upsample;
+#[cfg(target_arch = "x86_64")]
 mod winograd;
 
 use serde::Deserialize;

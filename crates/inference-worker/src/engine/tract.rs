@@ -13,7 +13,9 @@ use tract_onnx::{
     tract_hir::infer::Factoid as _,
 };
 
-use super::{Backend, Engine, EngineError, Tensor, upsample, winograd};
+#[cfg(target_arch = "x86_64")]
+use super::winograd;
+use super::{Backend, Engine, EngineError, Tensor, upsample};
 use crate::models::{Manifest, ModelError, ModelFile};
 
 /// A network planned by tract.
@@ -33,8 +35,8 @@ impl TractEngine {
         let refuse = |error| ModelError::engine(&model.manifest.name, error);
         let runtime = runtime(backend).map_err(refuse)?;
         let mut typed = typed(&model.weights, &model.manifest).map_err(refuse)?;
-        if backend == Backend::Cpu && winograd::pays() {
-            typed = winograd::rewritten(typed).map_err(refuse)?;
+        if backend == Backend::Cpu {
+            typed = for_cores(typed).map_err(refuse)?;
         }
         let plan = runtime.prepare(typed).map_err(refuse)?;
         Ok(Self { plan, shape: model.manifest.input_shape() })
@@ -51,6 +53,13 @@ impl Engine for TractEngine {
         let view = output.to_plain_array_view::<f32>().map_err(fail)?;
         Ok(Tensor { shape: view.shape().to_vec(), values: view.iter().copied().collect() })
     }
+}
+
+/// The network with our own operators where they are faster.
+fn for_cores(network: TypedModel) -> TractResult<TypedModel> {
+    #[cfg(target_arch = "x86_64")]
+    let network = winograd::rewritten(network)?;
+    Ok(network)
 }
 
 fn runtime(backend: Backend) -> TractResult<&'static dyn Runtime> {
@@ -127,6 +136,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(target_arch = "x86_64")]
     fn our_convolutions_give_the_mask_that_tract_gives() {
         let ModelFile { manifest, weights } = builtin();
         let network = typed(&weights, &manifest).expect("a network");

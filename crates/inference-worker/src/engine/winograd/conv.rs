@@ -10,9 +10,10 @@ use tract_onnx::tract_core::{
 };
 
 use super::{
+    eight::{Avx2, LANES},
     packed::{GAP, Packed},
-    tiles::{Padded, finish},
-    transform::{self, LANES, OUT, POINTS},
+    tiles::{Padded, Planes},
+    transform::{self, OUT, POINTS},
 };
 
 /// Bytes that the points of a block of tiles may take, inputs and outputs together, unless the fewest
@@ -34,6 +35,8 @@ pub(super) struct WinogradConv {
     /// Rows above and columns to the left that are taken as zeros.
     before: [usize; 2],
     shapes: Shapes,
+    /// The transforms are compiled for it.
+    _avx2: Avx2,
 }
 
 /// What a convolution takes and gives, `[N, C, H, W]`.
@@ -63,8 +66,8 @@ impl PartialEq for WinogradConv {
 impl Eq for WinogradConv {}
 
 impl WinogradConv {
-    /// The operator for kernels of shape `[output, input, 3, 3]`, or `None` where tract's kernel
-    /// for this processor does not suit.
+    /// The operator for kernels of shape `[output, input, 3, 3]`, or `None` where this processor or
+    /// tract's kernel for it does not suit.
     pub(super) fn new(
         kernels: &Tensor,
         bias: &Tensor,
@@ -72,6 +75,7 @@ impl WinogradConv {
         shapes: Shapes,
     ) -> TractResult<Option<Self>> {
         let ([_, inputs, ..], [_, outputs, height, width]) = (shapes.input, shapes.output);
+        let Some(avx2) = Avx2::detected() else { return Ok(None) };
         let tiles = height.div_ceil(OUT) * width.div_ceil(OUT);
         let query = Query::plain(DatumType::F32, Some(tiles), Some(inputs), Some(outputs));
         let query = Query { allow_extractor: false, ..query };
@@ -90,7 +94,7 @@ impl WinogradConv {
         let format = PackedFormat::clone(of_tiles);
         // One value may stand for all channels.
         let bias = bias.broadcast_to_shape(&[outputs])?.into_arc_tensor();
-        Ok(Some(Self { packing, format, weights, bias, before, shapes, product }))
+        Ok(Some(Self { packing, format, weights, bias, before, shapes, product, _avx2: avx2 }))
     }
 
     /// Tiles of a block: a multiple of what the product takes at once.
@@ -111,15 +115,16 @@ impl WinogradConv {
         let stride = outputs * block + GAP;
         let mut products = Tensor::zero::<f32>(&[POINTS, stride])?;
         let bias = self.bias.try_as_plain_ram()?;
+        let mut planes = Planes { values: output, rows, columns, bias: bias.as_slice()? };
         for first in (0..padded.tiles()).step_by(block) {
-            padded.transform(first, block, points.layout(), points.values_mut()?);
+            let layout = points.layout();
+            // SAFETY: the processor has AVX2 and FMA, as `_avx2` shows.
+            unsafe { padded.transform(first, block, layout, points.values_mut()?) };
             self.multiply(&points, block, &mut products)?;
             let products = products.try_as_plain_ram_mut()?;
             let products = products.as_slice::<f32>()?;
-            let planes = output.chunks_exact_mut(rows * columns).zip(bias.as_slice()?);
-            for (channel, (plane, bias)) in planes.enumerate() {
-                finish(products, [stride, channel * block], [first, block], *bias, plane, columns);
-            }
+            // SAFETY: as above.
+            unsafe { planes.finish(first, block, products, stride) };
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! 3×3 convolutions by Winograd's minimal filtering: a quarter of the multiplications. The matrix products that remain
-//! are done by tract's own kernels (`conv`), the transforms around them here (`tiles`, `transform`).
+//! are done by tract's own kernels (`conv`), the transforms around them here (`tiles`, `transform`, `eight`).
 
 mod conv;
+mod eight;
 mod packed;
 mod tiles;
 mod transform;
@@ -27,19 +28,8 @@ const MOST_PAIRS: usize = 1 << 15;
 /// Rows or columns of zeros on one side; more are no part of an ordinary network.
 const MOST_PADDING: usize = 2;
 
-/// Whether this processor is of the kind on which it was measured to pay: AVX2 and FMA. With AVX-512
-/// the products should be cheaper and the transforms, which are compiled for any x86-64, not.
-pub(super) fn pays() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let pays = is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("fma")
-        && !is_x86_feature_detected!("avx512f");
-    #[cfg(not(target_arch = "x86_64"))]
-    let pays = false;
-    pays
-}
-
-/// The network with its convolutions replaced where that is worth it.
+/// The network with its convolutions replaced where that is worth it; on processors without AVX2 and
+/// FMA none is.
 pub(super) fn rewritten(model: TypedModel) -> TractResult<TypedModel> {
     // Decluttered, weights that come out of other nodes are constants.
     let mut model = model.into_decluttered()?;

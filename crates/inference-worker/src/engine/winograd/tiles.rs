@@ -1,8 +1,14 @@
 //! Cutting images into tiles, and putting tiles together to images.
 
-use wide::f32x4;
+use super::{
+    eight::{self, Eight, LANES},
+    transform::{self, IN, OUT},
+};
 
-use super::transform::{self, IN, LANES, OUT};
+/// Pixels of a line.
+const EIGHT_TILES: usize = LANES * OUT;
+const FOUR_TILES: usize = EIGHT_TILES / 2;
+const INSIDE: &str = "tiles lie inside of their buffers";
 
 /// How the matrices of a block of tiles lie in memory, one for each point: panels of `width` tiles,
 /// `length` values each, and in a panel channel after channel.
@@ -54,23 +60,26 @@ impl Padded {
     }
 
     /// Writes the points of `block` tiles from `first` on.
+    #[target_feature(enable = "avx2,fma")]
     pub(super) fn transform(&self, first: usize, block: usize, layout: Layout, points: &mut [f32]) {
         for lane in (0..block).step_by(LANES) {
             let corners = self.corners(first + lane);
             let panel = lane / layout.width * layout.length + lane % layout.width;
             for (channel, plane) in self.values.chunks_exact(self.height * self.width).enumerate() {
-                let row = |y| row_of(plane, corners.map(|corner| corner + y * self.width));
-                let tile = transform::input(row);
+                let mut rows = [[Eight::splat(0.0); IN]; IN];
+                for (y, row) in rows.iter_mut().enumerate() {
+                    *row = row_of(plane, corners.map(|corner| corner + y * self.width));
+                }
                 let at = panel + channel * layout.width;
                 let matrices = points.chunks_exact_mut(layout.stride);
-                for (matrix, values) in matrices.zip(tile.as_flattened()) {
-                    matrix[at..at + LANES].copy_from_slice(values.as_array());
+                for (matrix, values) in matrices.zip(transform::input(rows).as_flattened()) {
+                    values.store(leading_mut(&mut matrix[at..]));
                 }
             }
         }
     }
 
-    /// Where four tiles begin in each plane; past the last one, that one again.
+    /// Where eight tiles begin in each plane; past the last one, that one again.
     fn corners(&self, first: usize) -> [usize; LANES] {
         std::array::from_fn(|lane| {
             let tile = (first + lane).min(self.tiles - 1);
@@ -79,54 +88,98 @@ impl Padded {
     }
 }
 
-/// Six values from each of four places: the first ones, the second ones and so on.
-#[inline(always)]
-fn row_of(plane: &[f32], places: [usize; LANES]) -> [f32x4; IN] {
-    let four = |from: usize| f32x4::transpose(places.map(|place| load(&plane[place + from..])));
-    let ([d0, d1, d2, d3], [_, _, d4, d5]) = (four(0), four(IN - LANES));
+/// Six values from each of eight places: the first ones, the second ones and so on.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn row_of(plane: &[f32], places: [usize; LANES]) -> [Eight; IN] {
+    let four = |from| eight::columns(places.map(|place| leading(&plane[place + from..])));
+    let ([d0, d1, d2, d3], [_, _, d4, d5]) = (four(0), four(IN - OUT));
     [d0, d1, d2, d3, d4, d5]
 }
 
-#[inline(always)]
-fn load(values: &[f32]) -> f32x4 {
-    f32x4::new(*values.first_chunk().expect("tiles lie inside of their buffers"))
+#[inline]
+fn leading<const COUNT: usize>(values: &[f32]) -> &[f32; COUNT] {
+    values.first_chunk().expect(INSIDE)
 }
 
-/// Writes the pixels of `block` tiles from `first` on to a plane of `columns` columns, from the
-/// products, `stride` values for each point, in which those of its channel begin at `start`.
-pub(super) fn finish(
-    products: &[f32],
-    [stride, start]: [usize; 2],
-    [first, block]: [usize; 2],
-    bias: f32,
-    plane: &mut [f32],
-    columns: usize,
-) {
-    let (rows, across) = (plane.len() / columns, columns.div_ceil(OUT));
-    let tiles = rows.div_ceil(OUT) * across;
-    let bias = f32x4::splat(bias);
-    for lane in (0..block.min(tiles - first)).step_by(LANES) {
-        let mut points = [[f32x4::ZERO; IN]; IN];
-        let matrices = products.chunks_exact(stride);
-        for (point, matrix) in points.as_flattened_mut().iter_mut().zip(matrices) {
-            *point = load(&matrix[start + lane..]);
-        }
-        let lines = transform::output(&points).map(|row| f32x4::transpose(row.map(|v| v + bias)));
-        for which in 0..LANES.min(tiles - first - lane) {
-            let tile = first + lane + which;
-            let (top, left) = (tile / across * OUT, tile % across * OUT);
-            for (y, line) in lines.iter().enumerate().take(rows - top) {
-                store(line[which], &mut plane[(top + y) * columns + left..(top + y + 1) * columns]);
+#[inline]
+fn leading_mut<const COUNT: usize>(values: &mut [f32]) -> &mut [f32; COUNT] {
+    values.first_chunk_mut().expect(INSIDE)
+}
+
+/// The images that are put together from products.
+pub(super) struct Planes<'a> {
+    /// `[rows, columns]` after `[rows, columns]`, one for each channel.
+    pub(super) values: &'a mut [f32],
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Added to all values of a channel.
+    pub(super) bias: &'a [f32],
+}
+
+impl Planes<'_> {
+    /// Writes the pixels of `block` tiles from `first` on, from the products: `stride` values for
+    /// each point, and of these `block` for each channel.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn finish(&mut self, first: usize, block: usize, products: &[f32], stride: usize) {
+        let (rows, columns) = (self.rows, self.columns);
+        for lane in (0..block).step_by(LANES) {
+            let runs = self.runs(first + lane);
+            let planes = self.values.chunks_exact_mut(rows * columns).zip(self.bias);
+            for (channel, (plane, bias)) in planes.enumerate() {
+                let bias = Eight::splat(*bias);
+                let mut points = [[bias; IN]; IN];
+                let matrices = products.chunks_exact(stride);
+                for (point, matrix) in points.as_flattened_mut().iter_mut().zip(matrices) {
+                    *point = Eight::load(leading(&matrix[channel * block + lane..]));
+                }
+                for (y, row) in transform::output(&points).into_iter().enumerate() {
+                    let line = eight::rows(row.map(|pixel| pixel.plus(1.0, bias)));
+                    for run in runs.iter().filter(|run| y < run.height) {
+                        let start = run.start + y * columns;
+                        store(&line.as_flattened()[run.from..], &mut plane[start..][..run.width]);
+                    }
+                }
             }
         }
     }
+
+    /// Where eight tiles lie in each plane; those past the last one nowhere.
+    fn runs(&self, first: usize) -> Vec<Run> {
+        let across = self.columns.div_ceil(OUT);
+        let ends = self.rows.div_ceil(OUT) * across;
+        let mut runs = Vec::new();
+        let mut tile = first;
+        while tile < ends.min(first + LANES) {
+            let (top, left) = (tile / across * OUT, tile % across * OUT);
+            let tiles = (across - tile % across).min(first + LANES - tile);
+            runs.push(Run {
+                from: (tile - first) * OUT,
+                start: top * self.columns + left,
+                height: (self.rows - top).min(OUT),
+                width: (self.columns - left).min(tiles * OUT),
+            });
+            tile += tiles;
+        }
+        runs
+    }
 }
 
-/// Four values, or as many as there is room for.
-#[inline(always)]
-fn store(values: f32x4, to: &mut [f32]) {
-    match to.first_chunk_mut() {
-        Some(to) => *to = values.to_array(),
-        None => to.copy_from_slice(&values.as_array()[..to.len()]),
+/// Tiles side by side: in lines of eight tiles `from` there on, in a plane from `start` on, `width`
+/// pixels in each of `height` rows.
+struct Run {
+    from: usize,
+    start: usize,
+    height: usize,
+    width: usize,
+}
+
+/// As many of the values as there is room for; the lengths that are usual without a call.
+#[inline]
+fn store(values: &[f32], to: &mut [f32]) {
+    match to.len() {
+        EIGHT_TILES => *leading_mut::<EIGHT_TILES>(to) = *leading(values),
+        FOUR_TILES => *leading_mut::<FOUR_TILES>(to) = *leading(values),
+        length => to.copy_from_slice(&values[..length]),
     }
 }

@@ -1,10 +1,8 @@
-//! The three linear maps of F(4×4, 3×3), on four tiles at a time: a tile of 6×6 inputs gives 4×4 outputs, and between
+//! The three linear maps of F(4×4, 3×3), on eight tiles at a time: a tile of 6×6 inputs gives 4×4 outputs, and between
 //! the maps each of the 36 points is a plain product (Lavin and Gray 2015, arXiv 1509.09308, with the points 0, ±1, ±2 and ∞).
 
-use wide::f32x4;
+use super::eight::Eight;
 
-/// Tiles that are transformed together.
-pub(super) const LANES: usize = 4;
 /// Outputs of a tile, along each side.
 pub(super) const OUT: usize = 4;
 /// Inputs of a tile, along each side.
@@ -33,54 +31,58 @@ pub(super) fn weights(taps: &[f32; TAPS * TAPS]) -> [f32; POINTS] {
     std::array::from_fn(|at| point(&WEIGHTS[at / IN], &WEIGHTS[at % IN]))
 }
 
-/// The points of 6×6 inputs, of which `row(y)` is one row.
-#[inline(always)]
-pub(super) fn input(row: impl Fn(usize) -> [f32x4; IN]) -> [[f32x4; IN]; IN] {
-    let mut rows = [[f32x4::ZERO; IN]; IN];
-    for (y, line) in rows.iter_mut().enumerate() {
-        *line = input_line(row(y));
+/// The points of 6×6 inputs, row by row.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn input(mut rows: [[Eight; IN]; IN]) -> [[Eight; IN]; IN] {
+    for row in &mut rows {
+        *row = input_line(*row);
     }
-    let mut points = rows;
     for x in 0..IN {
-        let column = input_line(std::array::from_fn(|y| rows[y][x]));
-        for (line, value) in points.iter_mut().zip(column) {
-            line[x] = value;
-        }
+        let [a, b, c, d, e, f] = &mut rows;
+        [a[x], b[x], c[x], d[x], e[x], f[x]] = input_line([a[x], b[x], c[x], d[x], e[x], f[x]]);
     }
-    points
+    rows
 }
 
-#[inline(always)]
-fn input_line([d0, d1, d2, d3, d4, d5]: [f32x4; IN]) -> [f32x4; IN] {
-    let (two, four, five) = (f32x4::splat(2.0), f32x4::splat(4.0), f32x4::splat(5.0));
-    let (even, odd) = (d4 - four * d2, d3 - four * d1);
-    let (near, far) = (d4 - d2, two * (d3 - d1));
-    let (first, last) = (four * d0 - five * d2 + d4, four * d1 - five * d3 + d5);
-    [first, even + odd, even - odd, near + far, near - far, last]
-}
-
-/// The 4×4 outputs of 36 points.
-#[inline(always)]
-pub(super) fn output(points: &[[f32x4; IN]; IN]) -> [[f32x4; OUT]; OUT] {
-    let mut rows = [[f32x4::ZERO; IN]; OUT];
-    for x in 0..IN {
-        let column = output_line(std::array::from_fn(|y| points[y][x]));
-        for (line, value) in rows.iter_mut().zip(column) {
-            line[x] = value;
-        }
-    }
-    rows.map(output_line)
-}
-
-#[inline(always)]
-fn output_line([m0, m1, m2, m3, m4, m5]: [f32x4; IN]) -> [f32x4; OUT] {
-    let (two, four, eight) = (f32x4::splat(2.0), f32x4::splat(4.0), f32x4::splat(8.0));
-    let (sum, difference) = (m1 + m2, m1 - m2);
-    let (far_sum, far_difference) = (m3 + m4, m3 - m4);
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn input_line([d0, d1, d2, d3, d4, d5]: [Eight; IN]) -> [Eight; IN] {
+    let (even, odd) = (d4.plus(-4.0, d2), d3.plus(-4.0, d1));
+    let (near, far) = (d4.plus(-1.0, d2), d3.plus(-1.0, d1));
     [
-        m0 + sum + far_sum,
-        difference + two * far_difference,
-        sum + four * far_sum,
-        difference + eight * far_difference + m5,
+        d4.plus(-5.0, d2).plus(4.0, d0),
+        even.plus(1.0, odd),
+        even.plus(-1.0, odd),
+        near.plus(2.0, far),
+        near.plus(-2.0, far),
+        d5.plus(-5.0, d3).plus(4.0, d1),
+    ]
+}
+
+/// The 4×4 outputs of 36 points, row by row.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn output([a, b, c, d, e, f]: &[[Eight; IN]; IN]) -> [[Eight; OUT]; OUT] {
+    let mut rows = [[a[0]; IN]; OUT];
+    for x in 0..IN {
+        let [first, second, third, fourth] = &mut rows;
+        [first[x], second[x], third[x], fourth[x]] =
+            output_line([a[x], b[x], c[x], d[x], e[x], f[x]]);
+    }
+    let [first, second, third, fourth] = rows;
+    [output_line(first), output_line(second), output_line(third), output_line(fourth)]
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn output_line([m0, m1, m2, m3, m4, m5]: [Eight; IN]) -> [Eight; OUT] {
+    let (sum, difference) = (m1.plus(1.0, m2), m1.plus(-1.0, m2));
+    let (far_sum, far_difference) = (m3.plus(1.0, m4), m3.plus(-1.0, m4));
+    [
+        m0.plus(1.0, sum).plus(1.0, far_sum),
+        difference.plus(2.0, far_difference),
+        sum.plus(4.0, far_sum),
+        difference.plus(8.0, far_difference).plus(1.0, m5),
     ]
 }

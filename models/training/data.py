@@ -28,10 +28,12 @@ SET_WEIGHTS = {
     "CaltechAnimals": 0.8,
     "CaltechAnimals4": 0.8,
     "CAMO-TR": 0.8,
+    "COD10Kpart": 0.8,
     "MSRCv2": 0.8,
     "WeizmannHorses": 0.8,
     "CaltechOutlines": 0.7,
     "DAVIS16train": 0.7,
+    "SBDanimals": 0.7,
     "SYSUShapes": 0.7,
     "VOCpose": 0.7,
     "WildAnimals": 0.7,
@@ -50,6 +52,7 @@ SET_WEIGHTS = {
     "FireTrucks": 0.5,
     "Flowers2": 0.5,
     "Kangaroos": 0.5,
+    "LeedsButterflies": 0.5,
     "MixPoly": 0.5,
     "Mugs": 0.5,
     "Panda": 0.5,
@@ -62,6 +65,7 @@ SET_WEIGHTS = {
     "Flowers17": 0.4,
     "Flowers7": 0.4,
     "FoodCal": 0.4,
+    "Microcontrollers": 0.4,
     "MixPoly2": 0.4,
     "Tools": 0.4,
     "TShirts2": 0.4,
@@ -75,6 +79,7 @@ SET_WEIGHTS = {
     "Taxis": 0.25,
     "Amiibo": 0.2,
     "Boards": 0.2,
+    "CircuitBoards": 0.15,
     "DogsPoly": 0.2,
     "Furniture": 0.2,
     "NBAheads": 0.2,
@@ -92,7 +97,7 @@ SET_WEIGHTS = {
 # Sets whose outlines are a few pixels off: the loss ignores a band around their edges.
 LOOSE_SETS = {
     "Caltech101", "CaltechOutlines", "CatsArda", "CoolFish", "Coolfish", "DogCat4a", "DogCatVIA", "DogsPoly",
-    "FeralCat", "KnivesGuns", "Mugs", "OxfordPets", "Pets128", "VOCpose", "VOCtiny", "WasteBottles",
+    "FeralCat", "KnivesGuns", "Mugs", "OxfordPets", "Pets128", "VOCanimals", "VOCpose", "VOCtiny", "WasteBottles",
 }
 
 

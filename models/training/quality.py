@@ -17,6 +17,11 @@ SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
 HALF = 0.6  # the logit that counts as half
 
 
+def together(wide, *others):
+    """The weighted mean of the wide network's logits and those of the others."""
+    return (wide + OTHERS * sum(others)) / (1 + OTHERS * len(others))
+
+
 class QualityMask(nn.Module):
     """The wide network and the second see the photo, the first its mirror image. The logits are averaged, lowered by `HALF`
     and made `SHARPNESS` times steeper. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
@@ -26,8 +31,7 @@ class QualityMask(nn.Module):
         self.wide, self.first, self.partner = wide, first, partner
 
     def forward(self, image):
-        others = of_mirror_image(self.first, image) + self.partner(image)
-        logits = (self.wide(image) + OTHERS * others) / (1 + 2 * OTHERS)
+        logits = together(self.wide(image), of_mirror_image(self.first, image), self.partner(image))
         return torch.sigmoid(SHARPNESS * (logits - HALF))
 
 

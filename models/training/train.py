@@ -29,7 +29,9 @@ from augment import GENTLE, STRONG, Sampler
 from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
-from network import ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, THIRD, Cutout, Smaller, load_weights, normalise, served, weights_of
+from network import (
+    ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, SHARPNESS, THIRD, Cutout, Smaller, joined, load_weights, normalise, served, weights_of,
+)
 from parallel import PROCESSES, RANK, added_up
 from schedule import rate_share, size_at
 
@@ -176,7 +178,8 @@ class Run:
     @torch.no_grad()
     def team(self, photos):
         """What `losses.total` wants to know of the other networks."""
-        return self.args.pair_share, self.role, {role: other(photos).float() for role, other in self.others.items()}
+        others = {role: other(photos).float() for role, other in self.others.items()}
+        return self.args.pair_share, lambda own: SHARPNESS * joined(others | {self.role: own})
 
     def share_gradients(self):
         """All processes go on with the mean of their gradients."""

@@ -64,7 +64,7 @@ class Lesson:
             missing = network.load_state_dict(load_weights(init), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
-        self.network = self.in_bfloat16(network)
+        self.network = network.to(args.device, torch.bfloat16, memory_format=torch.channels_last)
         for module in network.modules():
             if isinstance(module, Norm):
                 module.float()
@@ -74,9 +74,6 @@ class Lesson:
         args.out.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._restore()
-
-    def in_bfloat16(self, network):
-        return network.to(self.args.device, torch.bfloat16, memory_format=torch.channels_last)
 
     def _restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)

@@ -2,8 +2,7 @@
 
 Small pictures come first, full-size ones at the end; distorted ones first, gentle ones, photos nearly as they are, at the
 end. `--classes` gives every second step a batch of labelled pictures too (`classes.py`): the encoder keeps learning what
-there is in the world while the decoder learns masks. With `--beside` half of the loss is taken of this network and the second
-of the three together, so that it learns to make up for that one's mistakes. `--out` receives `wide.safetensors`, the averaged
+there is in the world while the decoder learns masks. `--out` receives `wide.safetensors`, the averaged
 weights, ready for `export.py`. The same command goes on where it stopped.
 """
 
@@ -15,15 +14,13 @@ import torch
 import data
 import loop
 import losses
-import quality
 from augment import GENTLE, LIVELY, Sampler
 from classes import Classes
 from evaluate import evaluate_mask
-from network import PARTNER, PREPARED_SIZE, SIZE, load_weights, served
+from network import PREPARED_SIZE, SIZE
 from wide import WideMask
 
 CLASS_SIZE = 128  # pixels a side at which labelled pictures are seen
-PAIR_SHARE = 0.5  # of the full-size loss, with `--beside`
 QUICK_LOOK = 100  # held-out pairs
 KEPT = Path(__file__).parent.parent / "wide.safetensors"
 
@@ -41,7 +38,6 @@ def arguments():
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by classes.py")
     p.add_argument("--class-batch", type=int, default=64)
     p.add_argument("--class-until", type=float, default=0.55, help="share of the schedule until when they are shown")
-    p.add_argument("--beside", type=Path, help="weights of the three, whose second this network is to be taught beside")
     loop.add_arguments(p)
     p.set_defaults(starts=[0, 0.35, 0.65])
     return loop.parsed(p)
@@ -52,9 +48,6 @@ class Teacher:
 
     def __init__(self, args, pictures, classes, lesson):
         self.args, self.pictures, self.classes, self.lesson = args, pictures, classes, lesson
-        self.second = None
-        if args.beside:
-            self.second = lesson.in_bfloat16(served(PARTNER, load_weights(args.beside)))
 
     def draw(self, rng, done, step):
         size = self.lesson.size_at(done)
@@ -68,9 +61,8 @@ class Teacher:
     def learn(self, arrays):
         (photos, *truth), named = arrays
         masks, weights = (torch.from_numpy(a).to(self.args.device) for a in truth)
-        inputs = self.lesson.inputs(photos)
-        outputs = self.lesson.network(inputs, auxiliary=True)
-        loss = losses.total([o.float() for o in outputs], masks, weights, self.team(inputs) if self.second else None)
+        outputs = self.lesson.network(self.lesson.inputs(photos), auxiliary=True)
+        loss = losses.total([o.float() for o in outputs], masks, weights)
         loss.backward()
         found = {"mask": loss.item()}
         if named:
@@ -78,12 +70,6 @@ class Teacher:
             (losses.CLASS_SHARE * loss).backward()
             found["naming"] = loss.item()
         return found
-
-    @torch.no_grad()
-    def team(self, inputs):
-        """What `losses.total` wants to know of the second network."""
-        second = self.second(inputs).float()
-        return PAIR_SHARE, lambda own: quality.SHARPNESS * quality.together(own, second)
 
     def look(self, whole):
         return evaluate_mask(WideMask(self.lesson.averaged_network()), self.pictures, None if whole else QUICK_LOOK)

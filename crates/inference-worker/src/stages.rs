@@ -127,7 +127,7 @@ impl Passage {
         Ok(Finished { bytes, size })
     }
 
-    /// Runs a step inside a panic barrier: a decoder that panics on a hostile
+    /// Runs a step inside a panic barrier: a step that panics on a hostile
     /// file loses that file only. Nothing a step touches outlives a panic.
     fn step<T>(&mut self, step: Step, work: impl FnOnce() -> T) -> Result<T, JobError> {
         self.timings

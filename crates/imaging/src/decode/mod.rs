@@ -37,20 +37,26 @@ struct Stored {
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Photo, ImagingError> {
     let header = probe(bytes)?;
     limits.check(header.stored)?;
-    let stored = behind_barrier(|| match header.format {
-        InputFormat::Jpeg => jpeg::decode(bytes, header.stored),
-        InputFormat::Png => png::decode(bytes, header.stored),
-        InputFormat::WebP => plain::decode_webp(bytes, header.stored),
-        InputFormat::Bmp => plain::decode_bmp(bytes, header.stored),
+    behind_barrier(header.format, || {
+        let stored = match header.format {
+            InputFormat::Jpeg => jpeg::decode(bytes, header.stored),
+            InputFormat::Png => png::decode(bytes, header.stored),
+            InputFormat::WebP => plain::decode_webp(bytes, header.stored),
+            InputFormat::Bmp => plain::decode_bmp(bytes, header.stored),
+        };
+        upright(stored.map_err(|reason| ImagingError::damaged(header.format, reason))?, &header)
     })
-    .map_err(|reason| ImagingError::damaged(header.format, reason))?;
-    upright(stored, &header)
 }
 
-/// A panic in the decoders of others, whose assertions a hostile file may break, becomes an error
-/// of the file. What they worked on is dropped with them, so nothing half-done is seen afterwards.
-fn behind_barrier(decode: impl FnOnce() -> Result<Stored, String>) -> Result<Stored, String> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err("the decoder panicked".into()))
+/// A panic in the decoders of others, of pixels or of colour profiles, whose assertions a hostile
+/// file may break, becomes an error of the file. What they worked on is dropped with them, so
+/// nothing half-done is seen afterwards.
+fn behind_barrier(
+    format: InputFormat,
+    decode: impl FnOnce() -> Result<Photo, ImagingError>,
+) -> Result<Photo, ImagingError> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(ImagingError::damaged(format, "the decoder panicked")))
 }
 
 fn upright(stored: Stored, header: &Header) -> Result<Photo, ImagingError> {

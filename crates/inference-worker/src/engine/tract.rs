@@ -36,7 +36,7 @@ impl TractEngine {
         let runtime = runtime(backend).map_err(refuse)?;
         let mut typed = typed(&model.weights, &model.manifest).map_err(refuse)?;
         if backend == Backend::Cpu {
-            typed = for_cores(typed).map_err(refuse)?;
+            typed = with_our_operators(typed).map_err(refuse)?;
         }
         let plan = runtime.prepare(typed).map_err(refuse)?;
         Ok(Self { plan, shape: model.manifest.input_shape() })
@@ -56,7 +56,7 @@ impl Engine for TractEngine {
 }
 
 /// The network with our own operators where they are faster.
-fn for_cores(network: TypedModel) -> TractResult<TypedModel> {
+fn with_our_operators(network: TypedModel) -> TractResult<TypedModel> {
     #[cfg(target_arch = "x86_64")]
     let network = winograd::rewritten(network)?;
     Ok(network)
@@ -121,10 +121,7 @@ fn input_type(model: &InferenceModel) -> DatumType {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        engine::{probe::test_picture, tiny},
-        models::builtin,
-    };
+    use crate::{engine::tiny, models::builtin};
 
     #[test]
     fn the_built_in_network_runs_and_answers_in_range() {
@@ -138,6 +135,8 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn our_convolutions_give_the_mask_that_tract_gives() {
+        use crate::engine::probe::test_picture;
+
         let ModelFile { manifest, weights } = builtin();
         let network = typed(&weights, &manifest).expect("a network");
         let ours = winograd::rewritten(network.clone()).expect("rewrites");

@@ -112,6 +112,8 @@ pub(super) fn replaced(model: &TypedModel) -> usize {
 
 #[cfg(test)]
 mod tests {
+    //! On a processor with AVX2 and FMA.
+
     use tract_onnx::tract_core::ops::cnn::{PaddingSpec, PoolSpec};
 
     use super::*;
@@ -177,12 +179,15 @@ mod tests {
     #[test]
     fn it_gives_what_the_convolution_gives() {
         let same = || explicit([1, 1], [1, 1]);
-        let rows: [(&[usize], _, _); 9] = [
+        let rows: [(&[usize], _, _); 12] = [
             (&[1, 16, 16, 16], 16, same()),
             (&[1, 96, 16, 16], 96, same()),
             (&[2, 17, 23, 37], 21, same()),
             (&[1, 48, 64, 64], 48, same()),
             (&[1, 48, 50, 70], 48, same()),
+            (&[1, 16, 64, 3], 16, same()),
+            (&[1, 16, 49, 10], 16, same()),
+            (&[2, 48, 33, 41], 48, same()),
             (&[32, 30, 33], 18, same()),
             (&[1, 16, 18, 31], 40, PaddingSpec::Valid),
             (&[1, 20, 19, 22], 16, explicit([0, 2], [2, 0])),

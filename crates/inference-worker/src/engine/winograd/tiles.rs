@@ -5,9 +5,9 @@ use super::{
     transform::{self, IN, OUT},
 };
 
-/// Pixels of a line.
-const EIGHT_TILES: usize = LANES * OUT;
-const FOUR_TILES: usize = EIGHT_TILES / 2;
+/// Pixels of a line of eight tiles, and of four.
+const OF_EIGHT: usize = LANES * OUT;
+const OF_FOUR: usize = OF_EIGHT / 2;
 const INSIDE: &str = "tiles lie inside of their buffers";
 
 /// How the matrices of a block of tiles lie in memory, one for each point: panels of `width` tiles,
@@ -123,12 +123,13 @@ impl Planes<'_> {
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn finish(&mut self, first: usize, block: usize, products: &[f32], stride: usize) {
         let (rows, columns) = (self.rows, self.columns);
-        for lane in (0..block).step_by(LANES) {
+        let tiles = rows.div_ceil(OUT) * columns.div_ceil(OUT);
+        for lane in (0..block.min(tiles - first)).step_by(LANES) {
             let runs = self.runs(first + lane);
             let planes = self.values.chunks_exact_mut(rows * columns).zip(self.bias);
             for (channel, (plane, bias)) in planes.enumerate() {
                 let bias = Eight::splat(*bias);
-                let mut points = [[bias; IN]; IN];
+                let mut points = [[Eight::splat(0.0); IN]; IN];
                 let matrices = products.chunks_exact(stride);
                 for (point, matrix) in points.as_flattened_mut().iter_mut().zip(matrices) {
                     *point = Eight::load(leading(&matrix[channel * block + lane..]));
@@ -178,8 +179,8 @@ struct Run {
 #[inline]
 fn store(values: &[f32], to: &mut [f32]) {
     match to.len() {
-        EIGHT_TILES => *leading_mut::<EIGHT_TILES>(to) = *leading(values),
-        FOUR_TILES => *leading_mut::<FOUR_TILES>(to) = *leading(values),
+        OF_EIGHT => *leading_mut::<OF_EIGHT>(to) = *leading(values),
+        OF_FOUR => *leading_mut::<OF_FOUR>(to) = *leading(values),
         length => to.copy_from_slice(&values[..length]),
     }
 }

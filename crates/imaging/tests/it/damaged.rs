@@ -1,6 +1,6 @@
 //! Damaged files: cut, flipped, lying. Never a panic, and a cut file is never a picture.
 
-use imaging::{DecodeLimits, ImagingError, decode, probe};
+use imaging::{DecodeLimits, ImagingError, Photo, decode, probe};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::fixtures::{bytes, open};

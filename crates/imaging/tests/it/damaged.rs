@@ -92,7 +92,8 @@ fn a_foreign_signature_before_real_data_is_an_error() {
 /// which the decoder panics.
 #[test]
 fn a_decoder_that_panics_is_an_error_of_the_file() {
-    assert!(panicked(&open(&bytes("colliding_codes.webp"))));
+    let colliding = bytes("../../../../tests/fuzz/seeds/decode/webp-colliding-codes");
+    assert!(panicked(&open(&colliding)));
 }
 
 /// Whether a decoder was stopped by its own panic.

@@ -25,7 +25,7 @@ fn open(bytes: &[u8]) -> DynamicImage {
 
 #[tokio::test]
 async fn the_embedded_networks_cut_out_a_picture() {
-    for (name, with_version) in [("builtin", "builtin-11"), ("quality", "quality-1")] {
+    for (name, with_version) in [("builtin", "builtin-11"), ("quality", "quality-2")] {
         let layers = Layers::new(DEFAULTS).flag("inference.model", Some(name));
         let config = InferenceConfig::load(&layers).expect("valid");
         cuts_out_a_picture(&build(&config).expect("builds"), with_version).await;

@@ -29,9 +29,7 @@ from augment import GENTLE, STRONG, Sampler
 from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
-from network import (
-    ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, SHARPNESS, THIRD, Cutout, Smaller, joined, load_weights, normalise, served, weights_of,
-)
+from network import ENCODED, FIRST, PARTNER, PREPARED_SIZE, ROLES, THIRD, Cutout, Smaller, load_weights, normalise, served, weights_of
 from parallel import PROCESSES, RANK, added_up
 from schedule import rate_share, size_at
 
@@ -178,8 +176,7 @@ class Run:
     @torch.no_grad()
     def team(self, photos):
         """What `losses.total` wants to know of the other networks."""
-        others = {role: other(photos).float() for role, other in self.others.items()}
-        return self.args.pair_share, lambda own: SHARPNESS * joined(others | {self.role: own})
+        return self.args.pair_share, self.role, {role: other(photos).float() for role, other in self.others.items()}
 
     def share_gradients(self):
         """All processes go on with the mean of their gradients."""

@@ -13,7 +13,7 @@ use super::{
     eight::{Avx2, LANES},
     packed::{GAP, Packed},
     tiles::{Padded, Planes},
-    transform::{self, OUT, POINTS},
+    transform::{self, POINTS},
 };
 
 /// Bytes that the points of a block of tiles may take, inputs and outputs together, unless the fewest
@@ -76,7 +76,7 @@ impl WinogradConv {
     ) -> TractResult<Option<Self>> {
         let ([_, inputs, ..], [_, outputs, height, width]) = (shapes.input, shapes.output);
         let Some(avx2) = Avx2::detected() else { return Ok(None) };
-        let tiles = height.div_ceil(OUT) * width.div_ceil(OUT);
+        let tiles = transform::grid([height, width]).into_iter().product();
         let query = Query::plain(DatumType::F32, Some(tiles), Some(inputs), Some(outputs));
         let query = Query { allow_extractor: false, ..query };
         let Some((product, packing, _)) = MmmDispatch::native().pick(&query) else {

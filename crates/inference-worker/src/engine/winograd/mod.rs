@@ -16,7 +16,7 @@ use tract_onnx::tract_core::{
 };
 
 use conv::{Shapes, WinogradConv};
-use transform::OUT;
+use transform::grid;
 
 /// Fewer channels than these, on either side, do not pay for the transforms.
 const LEAST_CHANNELS: usize = 16;
@@ -70,7 +70,7 @@ fn replacement(model: &TypedModel, node: &TypedNode) -> TractResult<Option<Winog
 fn is_worth_it(input: [usize; 4], [_, outputs, rows, columns]: [usize; 4]) -> bool {
     input[1].min(outputs) >= LEAST_CHANNELS
         && input[1] * outputs <= MOST_PAIRS
-        && rows.div_ceil(OUT) * columns.div_ceil(OUT) >= LEAST_TILES
+        && grid([rows, columns]).into_iter().product::<usize>() >= LEAST_TILES
         && !input.contains(&0)
 }
 

@@ -40,7 +40,7 @@ impl Padded {
         [top, left]: [usize; 2],
         outputs: [usize; 2],
     ) -> Self {
-        let [down, across] = outputs.map(|side| side.div_ceil(OUT));
+        let [down, across] = transform::grid(outputs);
         let (height, width) = (down * OUT + IN - OUT, across * OUT + IN - OUT);
         let mut values = vec![0.0; channels * height * width];
         let planes =
@@ -123,8 +123,8 @@ impl Planes<'_> {
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn finish(&mut self, first: usize, block: usize, products: &[f32], stride: usize) {
         let (rows, columns) = (self.rows, self.columns);
-        let tiles = rows.div_ceil(OUT) * columns.div_ceil(OUT);
-        for lane in (0..block.min(tiles - first)).step_by(LANES) {
+        let [down, across] = transform::grid([rows, columns]);
+        for lane in (0..block.min(down * across - first)).step_by(LANES) {
             let runs = self.runs(first + lane);
             let planes = self.values.chunks_exact_mut(rows * columns).zip(self.bias);
             for (channel, (plane, bias)) in planes.enumerate() {
@@ -147,8 +147,8 @@ impl Planes<'_> {
 
     /// Where eight tiles lie in each plane; those past the last one nowhere.
     fn runs(&self, first: usize) -> Vec<Run> {
-        let across = self.columns.div_ceil(OUT);
-        let ends = self.rows.div_ceil(OUT) * across;
+        let [down, across] = transform::grid([self.rows, self.columns]);
+        let ends = down * across;
         let mut runs = Vec::new();
         let mut tile = first;
         while tile < ends.min(first + LANES) {

@@ -10,6 +10,11 @@ pub(super) const IN: usize = 6;
 /// Products of a tile.
 pub(super) const POINTS: usize = IN * IN;
 
+/// How many tiles make an image of `[rows, columns]` of output, down and across.
+pub(super) fn grid(outputs: [usize; 2]) -> [usize; 2] {
+    outputs.map(|side| side.div_ceil(OUT))
+}
+
 /// Taps of a kernel, along each side.
 const TAPS: usize = 3;
 const WEIGHTS: [[f64; TAPS]; IN] = [

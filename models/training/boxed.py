@@ -1,5 +1,5 @@
 """Prepare labelled pictures with boxes for `train.py --classes CACHE`:
-`python boxed.py tiny-imagenet-200/train CACHE --weights ../builtin.safetensors`.
+`python boxed.py tiny-imagenet-200/train CACHE --weights ../three.safetensors`.
 
 The folder holds one folder per class, each with its pictures in `images` and a table `*_boxes.txt`: name, left,
 top, right, bottom (inclusive), split by tabs: the layout of Tiny-ImageNet's `train`. A folder without a table holds the

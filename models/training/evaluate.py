@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import data
-import quality
+import together
 from metrics import Scores
 from network import PREPARED_SIZE, SIZE, Mask, load_weights, normalise
 
@@ -39,14 +39,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data")
     p.add_argument("weights", type=Path)
-    quality.add_argument(p)
+    together.add_arguments(p)
     p.add_argument("--cache", default="run/cache")
     p.add_argument("--limit", type=int)
     p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
 
     pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    mask = quality.mask_beside(load_weights(args.weights), args.beside)
+    mask = together.mask_beside(load_weights(args.weights), args)
     print(evaluate_mask(mask, pictures, args.limit, args.size))
 
 

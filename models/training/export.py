@@ -1,11 +1,11 @@
-"""Write the trained weights as ONNX: `python export.py run/weights.safetensors ../builtin.onnx`.
+"""Write the trained weights as ONNX: `python export.py run/wide.safetensors ../builtin.onnx --beside ../three.safetensors`.
 
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
 [1, 1, S, S] in 0…1. Weights are stored as float16, larger tensors as 8-bit integers with a scale for
-each output channel, and become float32 on loading; the mask moves by far less than a grey level. With
-`--partner` another network sees the photo, and the first only its mirror image; with `--third` one more sees it at
-network.THIRD_SIZE. With `--beside` the wide network comes beside the first two of the three (quality.py). With `--weights`
-the half-precision weights of all are kept as safetensors, to train on from.
+each output channel, and become float32 on loading; the mask moves by far less than a grey level. With `--beside` the wide
+network comes beside some of the three (together.py). Of the three, with `--partner` another network sees the photo, and
+the first only its mirror image; with `--third` one more sees it at network.THIRD_SIZE. With `--weights` the
+half-precision weights of all are kept as safetensors, to train on from.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-import quality
+import together
 from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
 from wide import is_wide
 
@@ -77,7 +77,7 @@ def main():
     p.add_argument("target", type=Path)
     p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
     p.add_argument("--third", type=Path, help="weights of the network that sees the photo smaller")
-    quality.add_argument(p)
+    together.add_arguments(p)
     p.add_argument("--size", type=int, default=SIZE)
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
@@ -89,7 +89,7 @@ def main():
     for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
         if file:
             weights |= in_role(role, load_weights(file))
-    mask = quality.mask_beside(weights, args.beside)
+    mask = together.mask_beside(weights, args)
     onnx.save(compact(to_onnx(mask, args.size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)

@@ -1,5 +1,5 @@
 """Give photos without masks the masks that trained networks agree on:
-`python label.py PHOTOS DATA/labelled --weights ../wide.safetensors ../builtin.safetensors` (of a file of three, the first).
+`python label.py PHOTOS DATA/labelled --weights ../wide.safetensors ../three.safetensors` (of a file of three, the first).
 
 Several networks, each on the photo, on its mirror image and at two sizes, know more together than any of
 them alone; a network that then learns their common answer on many new photos, under every

@@ -208,8 +208,13 @@ def of_mirror_image(network, image):
     return network(image.index_select(3, backwards)).index_select(3, backwards)
 
 
+def answer(role, network, image):
+    """What the network of a role says of a photo: the first one sees the mirror image."""
+    return of_mirror_image(network, image) if role == FIRST else network(image)
+
+
 class Mask(nn.Module):
-    """What is served: one network sees the mirror image, its partner (or itself again) the photo, and a third one, where
+    """What the three serve together: one network sees the mirror image, its partner (or itself again) the photo, and a third one, where
     there is one, the photo made smaller (`Smaller`); one after the other (a batch is slower). The logits are averaged
     (`joined`), lowered by `HALF`, and the mask is made `SHARPNESS` times steeper, which turns haze into background.
     Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
@@ -221,9 +226,8 @@ class Mask(nn.Module):
         self.third = third
 
     def forward(self, image):
-        logits = {FIRST: of_mirror_image(self.network, image), PARTNER: self.partner(image)}
-        if self.third:
-            logits[THIRD] = self.third(image)
+        networks = zip(ROLES, (self.network, self.partner, self.third))
+        logits = {role: answer(role, network, image) for role, network in networks if network}
         return torch.sigmoid(SHARPNESS * (joined(logits) - HALF))
 
 

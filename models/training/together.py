@@ -1,7 +1,7 @@
-"""`quality.onnx`, for whoever can wait: the wide network of wide.py beside the first two of the three.
+"""What is served: the wide network of wide.py beside some of the three of network.py.
 
 They were taught by other schedules from other beginnings, so they err in other places, and together are more often right
-than any of them, or all three that are served by default.
+than any of them. How many stand beside it is a matter of time: `builtin.onnx` must be quick, `quality.onnx` is for whoever can wait.
 """
 
 from pathlib import Path
@@ -9,42 +9,42 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from network import FIRST, PARTNER, load_weights, of_mirror_image, served
+from network import FIRST, THIRD, answer, load_weights, served
 from wide import is_wide, logits_of, mask_of
 
-OTHERS = 0.75  # weight of each of the others, beside the wide one's 1
+BESIDE = {"builtin": (THIRD,), "quality": (FIRST, THIRD)}  # roles of those that stand beside the wide network
+OTHERS = 0.5  # weight of each of them, beside the wide one's 1
 SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
-HALF = 0.6  # the logit that counts as half
+HALF = 0.5  # the logit that counts as half
 
 
-def together(wide, *others):
-    """The weighted mean of the wide network's logits and those of the others."""
-    return (wide + OTHERS * sum(others)) / (1 + OTHERS * len(others))
-
-
-class QualityMask(nn.Module):
-    """The wide network and the second see the photo, the first its mirror image. The logits are averaged, lowered by `HALF`
+class Together(nn.Module):
+    """The wide network sees the photo, the others what their roles have them see. The logits are averaged, lowered by `HALF`
     and made `SHARPNESS` times steeper. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
 
-    def __init__(self, wide, first, partner):
+    def __init__(self, wide, others):
+        """`others` by role."""
         super().__init__()
-        self.wide, self.first, self.partner = wide, first, partner
+        self.wide, self.roles, self.others = wide, list(others), nn.ModuleList(others.values())
 
     def forward(self, image):
-        logits = together(self.wide(image), of_mirror_image(self.first, image), self.partner(image))
+        others = sum(answer(role, network, image) for role, network in zip(self.roles, self.others))
+        logits = (self.wide(image) + OTHERS * others) / (1 + OTHERS * len(self.others))
         return torch.sigmoid(SHARPNESS * (logits - HALF))
 
 
-def add_argument(parser):
-    """The argument with which `mask_beside` is asked for."""
-    parser.add_argument("--beside", type=Path, help="weights of the three whose first two come beside the wide network")
+def add_arguments(parser):
+    """The arguments with which `mask_beside` is asked for."""
+    parser.add_argument("--beside", type=Path, help="weights of the three, of which some come beside the wide network")
+    parser.add_argument("--model", choices=BESIDE, default="builtin", help="which of them, with --beside")
 
 
-def mask_beside(weights, beside):
-    """What a dictionary of `weights` serves, in evaluation mode; with `beside`, a file of the three, the wide network's with the first two of them."""
-    if beside is None:
+def mask_beside(weights, args):
+    """What a dictionary of `weights` serves, in evaluation mode; with `args.beside`, a file of the three, the wide network's with those that
+    `args.model` has beside it."""
+    if args.beside is None:
         return mask_of(weights)
     if not is_wide(weights):
         raise SystemExit("--beside is for the wide network alone")
-    three = load_weights(beside)
-    return QualityMask(logits_of(weights)[0], served(FIRST, three), served(PARTNER, three)).eval()
+    three = load_weights(args.beside)
+    return Together(logits_of(weights)[0], {role: served(role, three) for role in BESIDE[args.model]}).eval()

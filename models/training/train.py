@@ -34,7 +34,7 @@ from parallel import PROCESSES, RANK, added_up
 from schedule import rate_share, size_at
 
 WEIGHT_DECAY = 0.02
-SHIPPED = Path(__file__).parent.parent / "builtin.safetensors"
+SHIPPED = Path(__file__).parent.parent / "three.safetensors"
 
 
 def arguments():

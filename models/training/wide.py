@@ -1,4 +1,4 @@
-"""The network that is to succeed the three: a residual encoder, self-attention on its smallest map, an additive decoder.
+"""The wide network: a residual encoder, self-attention on its smallest map, an additive decoder.
 
 Every layer is chosen for CPU inference engines: dense 3×3 and 1×1 convolutions, matrix products on 64 positions,
 nearest upsampling and one pixel shuffle; no depthwise convolution, no bilinear resize. Few wide layers cost less than

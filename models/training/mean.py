@@ -1,0 +1,35 @@
+"""The mean of two sets of weights of one network: `python mean.py OLD.safetensors NEW.safetensors MEAN.safetensors --share 0.3`.
+
+New lessons pull away from the old ones; between both weights lies what keeps most of either (Wortsman et al. 2022, arXiv 2203.05482).
+Networks that a file of the three holds and the other one lacks stay as they are.
+"""
+
+import argparse
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from network import load_weights
+
+
+def mean(old, new, share):
+    """`share` of `new`, the rest of `old`; both by name. What `new` lacks is the old one's."""
+    strangers = [name for name in new if name not in old or new[name].shape != old[name].shape]
+    if strangers:
+        raise SystemExit(f"not the same network: {strangers[0]}")
+    return {name: tensor.lerp(new[name], share) if name in new else tensor for name, tensor in old.items()}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("old", type=Path)
+    p.add_argument("new", type=Path)
+    p.add_argument("target", type=Path)
+    p.add_argument("--share", type=float, default=0.5, help="of the new weights")
+    args = p.parse_args()
+    weights = mean(load_weights(args.old), load_weights(args.new), args.share)
+    save_file({name: tensor.half().contiguous() for name, tensor in weights.items()}, args.target)
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,7 @@ pub(super) static EMBEDDED: [Embedded; 2] = [
     },
     Embedded {
         name: "quality",
-        about: "the same, more often right, in twice the time",
+        about: "the same, more often right, in half as much time again",
         manifest: include_str!("../../../../models/quality.toml"),
         weights: include_bytes!("../../../../models/quality.onnx"),
     },

@@ -1,7 +1,7 @@
-"""The mean of two sets of weights of one network: `python mean.py OLD.safetensors NEW.safetensors MEAN.safetensors --share 0.3`.
+"""The mean of two files of weights of the same networks: `python mean.py OLD.safetensors NEW.safetensors MEAN.safetensors --share 0.3`.
 
 New lessons pull away from the old ones; between both weights lies what keeps most of either (Wortsman et al. 2022, arXiv 2203.05482).
-Networks that a file of the three holds and the other one lacks stay as they are.
+What `train.py` writes is one of the three alone: `export.py --weights` joins it to the others first.
 """
 
 import argparse
@@ -13,11 +13,10 @@ from network import load_weights
 
 
 def mean(old, new, share):
-    """`share` of `new`, the rest of `old`; both by name. What `new` lacks is the old one's."""
-    strangers = [name for name in new if name not in old or new[name].shape != old[name].shape]
-    if strangers:
-        raise SystemExit(f"not the same network: {strangers[0]}")
-    return {name: tensor.lerp(new[name], share) if name in new else tensor for name, tensor in old.items()}
+    """`share` of `new`, the rest of `old`; both by name."""
+    if old.keys() != new.keys():
+        raise SystemExit("not the same networks")
+    return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
 
 
 def main():

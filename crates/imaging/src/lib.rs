@@ -60,7 +60,7 @@ pub use format::{InputFormat, OutputFormat, sniff};
 pub use geometry::{Size, fit_size, rotated_size};
 pub use limits::DecodeLimits;
 pub use matte::Matte;
-pub use network::{InputSpec, Scale, TensorLayout, network_input};
+pub use network::{InputSpec, Scale, TensorLayout, mirror_input, network_input};
 pub use photo::Photo;
 pub use probe::{Header, probe};
 pub use refine::refine;

@@ -53,6 +53,15 @@ impl Matte {
         self.height
     }
 
+    /// The matte of the mirror image, left and right exchanged.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        for row in self.values.chunks_exact_mut(self.width as usize) {
+            row.reverse();
+        }
+        self
+    }
+
     /// The matte at another size of at least one pixel, in steps of 1/255: bilinear, pixel centres
     /// aligned, as networks are trained to be read.
     #[must_use]
@@ -70,6 +79,12 @@ impl Matte {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mirror_image_exchanges_left_and_right() {
+        let matte = Matte::new(vec![0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 3, 2).expect("a matte");
+        assert_eq!(matte.mirrored().values(), [0.3, 0.2, 0.1, 0.6, 0.5, 0.4]);
+    }
 
     #[test]
     fn enlarging_keeps_corners_and_blends_between() {

@@ -56,6 +56,18 @@ pub fn network_input(photo: &Photo, spec: &InputSpec) -> Result<Vec<f32>, Imagin
     Ok(normalised(&resized, spec))
 }
 
+/// Turns the input tensor that [`network_input`] makes for `spec` into that of the photo's mirror
+/// image, left and right exchanged.
+pub fn mirror_input(input: &mut [f32], spec: &InputSpec) {
+    let width = spec.size.width as usize;
+    match spec.layout {
+        TensorLayout::Nchw => input.chunks_exact_mut(width).for_each(<[f32]>::reverse),
+        TensorLayout::Nhwc => {
+            input.as_chunks_mut::<3>().0.chunks_exact_mut(width).for_each(<[[f32; 3]]>::reverse);
+        }
+    }
+}
+
 fn on_white(photo: &Photo) -> Cow<'_, [u8]> {
     let Some(alpha) = &photo.alpha else {
         return Cow::Borrowed(photo.colour.as_raw());

@@ -1,8 +1,9 @@
-//! A second look at a subject that fills little of the photo.
+//! A second look at every photo that has a subject.
 //!
 //! A network sees every photo at the same few pixels. A small subject is given few of them, and its
-//! outline and its thin parts are lost. So the network is shown the subject's surroundings alone,
-//! and what it says of both is put together: the mean of the log-odds, which is how opinions of
+//! outline and its thin parts are lost. So the network is shown the subject's surroundings alone, or
+//! the whole photo again where the subject fills it, as a mirror image, of which its mistakes are
+//! others. What it says of both is put together: the mean of the log-odds, which is how opinions of
 //! probabilities are pooled (Genest and Zidek 1986).
 
 use crate::bilinear::{Axis, Between, interpolated};
@@ -26,10 +27,10 @@ const MOST_FINER: u32 = 4;
 /// that is sure of the contrary.
 const DOUBT: f32 = 1e-4;
 
-/// When to look twice, and at what.
+/// What to look at the second time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SecondLook {
-    /// Only where the region is less than this share of the photo, 0…1.
+    /// The whole photo unless the region is less than this share of it, 0…1.
     pub below: f32,
     /// How much of the subject's width and height is kept around it on each side, 0…1.
     pub margin: f32,
@@ -46,9 +47,18 @@ pub struct Region {
     pub size: Size,
 }
 
+impl Region {
+    /// The region that a photo of size `photo` is.
+    #[must_use]
+    pub fn whole(photo: Size) -> Self {
+        Self { left: 0, top: 0, size: photo }
+    }
+}
+
 impl SecondLook {
     /// What of a photo of size `photo` is worth a second look after the first one gave `matte`: the
-    /// subject and its surroundings, or nothing where there is no subject or where it fills the photo.
+    /// subject and its surroundings, all of the photo where the subject fills it, or nothing where
+    /// there is no subject.
     #[must_use]
     pub fn region(&self, matte: &Matte, photo: Size) -> Option<Region> {
         let (width, height) = (matte.width() as usize, matte.height() as usize);
@@ -65,7 +75,7 @@ impl SecondLook {
         let (top, down) = self.span(&rows, photo.height);
         let region = Region { left, top, size: Size::new(across, down) };
         let share = region.size.pixels() as f32 / photo.pixels() as f32;
-        (share < self.below).then_some(region)
+        Some(if share < self.below { region } else { Region::whole(photo) })
     }
 
     /// First pixel and number of pixels along one side, of so many.

@@ -40,7 +40,7 @@ pub struct InferenceConfig {
     pub models_dir: String,
     /// What runs the networks.
     pub backend: Backend,
-    /// Whether small subjects are looked at twice.
+    /// Whether photos are looked at twice where the network's manifest says so.
     pub second_look: bool,
     /// Threads that run the network; 0 is one a core.
     pub engine_threads: usize,

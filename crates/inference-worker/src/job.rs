@@ -170,21 +170,21 @@ impl Stages {
         let Decoded { photo, input } = decoded;
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
         let size = photo.size();
-        let (first, passage) =
-            engine.run(move || on_turn(held, passage, |p| p.look(input, size, &network))).await;
+        let look = move |p: &mut Passage| (p.look(&input, size, &network), input);
+        let ((first, input), passage) = engine.run(move || on_turn(held, passage, look)).await;
         let (whole, region) = first?;
         let Some(region) = region else {
             return Ok((photo, Seen { whole, closer: None }, passage));
         };
 
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
-        let approach = move |p: &mut Passage| (p.approach(&photo, region, &network), photo);
+        let approach = move |p: &mut Passage| (p.approach(&photo, region, input, &network), photo);
         let ((input, photo), passage) = codec.run(move || on_turn(held, passage, approach)).await;
         let input = input?;
 
         let (held, network) = (Arc::clone(turn), Arc::clone(&self.job.network));
         let (closer, passage) =
-            engine.run(move || on_turn(held, passage, |p| p.infer(input, &network))).await;
+            engine.run(move || on_turn(held, passage, |p| p.look_closer(input, &network))).await;
         Ok((photo, Seen { whole, closer: Some((region, closer?)) }, passage))
     }
 

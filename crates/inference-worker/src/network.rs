@@ -64,11 +64,36 @@ impl Network {
         imaging::network_input(photo, &self.input)
     }
 
-    /// What of a photo of size `photo` to look at next, where the subject that the first look's
-    /// `matte` shows is small.
+    /// What of a photo of size `photo` to look at next, after the first look's `matte`, unless it
+    /// shows no subject.
     #[must_use]
     pub fn second_look(&self, matte: &Matte, photo: Size) -> Option<Region> {
         self.second_look?.region(matte, photo)
+    }
+
+    /// The input tensor for a second look at the mirror image of a `region` of the photo, of which
+    /// `first` was the whole one's: codec work.
+    ///
+    /// # Errors
+    /// Those of [`imaging::network_input`].
+    pub fn closer_input(
+        &self,
+        photo: &Photo,
+        region: Region,
+        first: Vec<f32>,
+    ) -> Result<Vec<f32>, ImagingError> {
+        let whole = region == Region::whole(photo.size());
+        let mut input = if whole { first } else { self.input(&photo.part(region))? };
+        imaging::mirror_input(&mut input, &self.input);
+        Ok(input)
+    }
+
+    /// Runs the network on a mirror image and turns its answer back: engine work.
+    ///
+    /// # Errors
+    /// Those of [`Self::matte`].
+    pub fn closer_matte(&self, input: Vec<f32>) -> Result<Matte, EngineError> {
+        Ok(self.matte(input)?.mirrored())
     }
 
     /// Runs the network: engine work.

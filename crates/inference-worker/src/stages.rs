@@ -28,7 +28,7 @@ pub(crate) struct Decoded {
     pub(crate) input: Vec<f32>,
 }
 
-/// What the network said: of the whole photo and, where its subject is small, of that.
+/// What the network said: of the whole photo and, where it has a subject, of a region's mirror image.
 pub(crate) struct Seen {
     pub(crate) whole: Matte,
     pub(crate) closer: Option<(Region, Matte)>,
@@ -48,29 +48,35 @@ impl Passage {
         Ok(Decoded { photo, input })
     }
 
-    pub(crate) fn infer(&mut self, input: Vec<f32>, network: &Network) -> Result<Matte, JobError> {
-        Ok(self.step(Step::Network, || network.matte(input))??)
-    }
-
     /// The first look at a photo of that size, and what of it is worth a second.
     pub(crate) fn look(
         &mut self,
-        input: Vec<f32>,
+        input: &[f32],
         size: Size,
         network: &Network,
     ) -> Result<(Matte, Option<Region>), JobError> {
-        let matte = self.infer(input, network)?;
+        let matte = self.step(Step::Network, || network.matte(input.to_vec()))??;
         let region = self.step(Step::Prepare, || network.second_look(&matte, size))?;
         Ok((matte, region))
     }
 
+    /// The input of the second look, at a region of the photo whose first one was `first`.
     pub(crate) fn approach(
         &mut self,
         photo: &Photo,
         region: Region,
+        first: Vec<f32>,
         network: &Network,
     ) -> Result<Vec<f32>, JobError> {
-        Ok(self.step(Step::Prepare, || network.input(&photo.part(region)))??)
+        Ok(self.step(Step::Prepare, || network.closer_input(photo, region, first))??)
+    }
+
+    pub(crate) fn look_closer(
+        &mut self,
+        input: Vec<f32>,
+        network: &Network,
+    ) -> Result<Matte, JobError> {
+        Ok(self.step(Step::Network, || network.closer_matte(input))??)
     }
 
     /// Every look that the photo is worth, one after the other.
@@ -80,10 +86,10 @@ impl Passage {
         input: Vec<f32>,
         network: &Network,
     ) -> Result<Seen, JobError> {
-        let (whole, region) = self.look(input, photo.size(), network)?;
+        let (whole, region) = self.look(&input, photo.size(), network)?;
         let Some(region) = region else { return Ok(Seen { whole, closer: None }) };
-        let input = self.approach(photo, region, network)?;
-        Ok(Seen { whole, closer: Some((region, self.infer(input, network)?)) })
+        let input = self.approach(photo, region, input, network)?;
+        Ok(Seen { whole, closer: Some((region, self.look_closer(input, network)?)) })
     }
 
     /// One matte of what was seen of a photo of that size.

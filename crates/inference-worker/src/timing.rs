@@ -50,7 +50,7 @@ impl Step {
 }
 
 /// The time each step of one job took, and how often it ran: the network looks at
-/// small subjects twice. Steps that were left out, such as the foreground of a
+/// most photos twice. Steps that were left out, such as the foreground of a
 /// mask, took none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageTimings {

@@ -158,7 +158,7 @@ pub(crate) struct EvalArgs {
     /// Leave out the edge step
     #[arg(long)]
     pub(crate) no_refine: bool,
-    /// Look at small subjects once only
+    /// Look at every photo once only
     #[arg(long)]
     pub(crate) no_second_look: bool,
     /// Pictures worked on at once

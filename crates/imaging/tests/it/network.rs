@@ -1,7 +1,7 @@
 //! The input tensor: shape, order, normalisation, and the resampling networks are trained with.
 
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use imaging::{Filter, InputSpec, Photo, Scale, Size, TensorLayout, network_input};
+use imaging::{Filter, InputSpec, Photo, Scale, Size, TensorLayout, mirror_input, network_input};
 
 use crate::fixtures::gradient;
 
@@ -28,6 +28,20 @@ fn a_flat_photo_is_flat_in_every_layout() {
             assert!((planes[c * 64 + i] - expected[c]).abs() < 1e-6);
             assert!((pixels[i * 3 + c] - expected[c]).abs() < 1e-6);
         }
+    }
+}
+
+#[test]
+fn a_mirrored_input_is_the_mirror_images() {
+    let photo = Photo::opaque(gradient(8, 8));
+    let mirrored = Photo::opaque(image::imageops::flip_horizontal(&photo.colour));
+    for layout in [TensorLayout::Nchw, TensorLayout::Nhwc] {
+        let spec = spec(layout);
+        let mut input = network_input(&photo, &spec).unwrap();
+        let expected = network_input(&mirrored, &spec).unwrap();
+        assert_ne!(input, expected);
+        mirror_input(&mut input, &spec);
+        assert_eq!(input, expected);
     }
 }
 

@@ -40,9 +40,22 @@ fn a_region_ends_where_the_photo_ends() {
 fn nothing_to_look_at() {
     let photo = Size::new(64, 64);
     assert_eq!(LOOK.region(&boxed(0, 0), photo), None, "no subject");
-    assert_eq!(LOOK.region(&boxed(8, 56), photo), None, "a subject that fills the photo");
     assert_eq!(LOOK.region(&matte(64, |_, _| 0.3), photo), None, "only haze");
-    assert_eq!(LOOK.region(&matte(1, |_, _| 1.0), photo), None, "a matte of one cell");
+}
+
+#[test]
+fn a_subject_that_fills_the_photo_is_looked_at_with_all_of_it() {
+    let photo = Size::new(640, 128);
+    assert_eq!(LOOK.region(&boxed(8, 56), photo), Some(Region::whole(photo)));
+    let one_cell = matte(1, |_, _| 1.0);
+    assert_eq!(LOOK.region(&one_cell, photo), Some(Region::whole(photo)));
+}
+
+#[test]
+fn two_looks_at_the_whole_photo_count_the_same_everywhere() {
+    let merged = half_and_nine_tenths(Region::whole(Size::new(640, 640)));
+    assert_eq!((merged.width(), merged.height()), (64, 64));
+    assert!(merged.values().iter().all(|value| (value - 0.75).abs() < 1e-4));
 }
 
 #[test]

@@ -14,8 +14,9 @@ const BETA_SQUARED: f64 = 0.3;
 pub(crate) struct Curve(Vec<(f64, f64)>);
 
 impl Curve {
-    /// One picture's curve. Where nothing is predicted precision is 1; where
-    /// there is no subject recall is 0, as the common toolkits have it.
+    /// One picture's curve. Where nothing is predicted precision is 0, so that
+    /// a subject that is not found counts as one; where there is no subject
+    /// recall is 0: as the common toolkits have it.
     pub(super) fn of(predicted: &GrayImage, truth: &GrayImage) -> Self {
         let (mut subject, mut ground) = ([0_u64; LEVELS], [0_u64; LEVELS]);
         for (&p, &t) in predicted.iter().zip(truth.iter()) {
@@ -29,8 +30,7 @@ impl Curve {
             hits += subject[level];
             misses += ground[level];
             let found = hits + misses;
-            let precision = if found == 0 { 1.0 } else { hits as f64 / found as f64 };
-            points[level] = (precision, hits as f64 / all);
+            points[level] = (hits as f64 / found.max(1) as f64, hits as f64 / all);
         }
         Self(points)
     }
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(curve.0[100], (2.0 / 3.0, 1.0));
         assert_eq!(curve.0[101], (1.0, 1.0));
         assert_eq!(curve.0[151], (1.0, 0.5));
-        assert_eq!(curve.0[201], (1.0, 0.0));
+        assert_eq!(curve.0[201], (0.0, 0.0));
         assert_eq!(max_f(&[&curve]), 1.0);
     }
 

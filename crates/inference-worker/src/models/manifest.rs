@@ -33,7 +33,7 @@ pub struct Manifest {
     /// How the matte comes out.
     #[serde(default)]
     pub output: Output,
-    /// Whether it looks at small subjects twice.
+    /// Whether it looks at photos twice, and at what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_look: Option<SecondLook>,
 }
@@ -130,12 +130,12 @@ pub enum Activation {
     Minmax,
 }
 
-/// The `[second_look]` section: a subject that fills little of the photo is shown to the
-/// network once more, by itself. Absent is never.
+/// The `[second_look]` section: the mirror image of every photo with a subject is shown to the
+/// network once more, of a subject that fills little of it alone. Absent is never.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecondLook {
-    /// Only where the subject and its surroundings are less than this share of the photo.
+    /// Only the subject and its surroundings where these are less than this share of the photo.
     pub below: f32,
     /// How much of the subject's width and height its surroundings are, on each side.
     pub margin: f32,
@@ -221,7 +221,7 @@ impl Manifest {
         }
     }
 
-    /// When to look twice in the terms of the pixel code.
+    /// What to look at the second time in the terms of the pixel code.
     #[must_use]
     pub fn second_look(&self) -> Option<imaging::SecondLook> {
         self.second_look.map(|SecondLook { below, margin }| imaging::SecondLook { below, margin })

@@ -4,7 +4,7 @@ All geometry is one affine warp from the prepared square to the training square;
 lookup table a channel. That keeps a sample near two milliseconds on one core.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -38,12 +38,22 @@ LIVELY = Distortions(background=0.03, pasted=0.06, cover=(-0.35, 0.1), stretch=0
 PASTED_COVER = (-0.35, 0.75)  # of a subject that is pasted: it may be small and stand anywhere
 
 
+def with_surroundings(distortions, share):
+    """The same `distortions`, with that share of surroundings unless it is None."""
+    return distortions if share is None else replace(distortions, background=share)
+
+
 class Sampler:
     def __init__(self, pictures, rng, distortions=STRONG):
-        self.pictures, self.rng, self.distortions = pictures, rng, distortions
-        self.background = distortions.background if len(pictures.backgrounds) else 0.0
-        self.pasted = distortions.pasted if len(pictures.backgrounds) else 0.0
+        self.pictures, self.rng = pictures, rng
         self.cutouts = CUTOUTS if len(pictures.cutouts) else 0.0
+        self.show(distortions)
+
+    def show(self, distortions):
+        """From now on samples are distorted so far."""
+        self.distortions = distortions
+        self.background = distortions.background if len(self.pictures.backgrounds) else 0.0
+        self.pasted = distortions.pasted if len(self.pictures.backgrounds) else 0.0
 
     def batch(self, count, size):
         """uint8 photos [N, S, S, 3], float masks and weights [N, 1, S, S]."""

@@ -2,7 +2,7 @@
 
 Three kinds, on plain, shaded or photographed ground: lettering (the letters are the subject, and neither what lies
 between nor inside them), signs (a plate with lettering on it, which belong together) and several equal things
-in rows (all of them are the subject). `GROUNDS` holds photos of surroundings, `FONTS` font files, both searched to the bottom.
+in rows (all of them are the subject); and plain and shaded grounds with nothing on them. `GROUNDS` holds photos of surroundings, `FONTS` font files, both searched to the bottom.
 """
 
 import argparse
@@ -31,6 +31,7 @@ def arguments():
     p.add_argument("fonts", type=Path)
     p.add_argument("out", type=Path)
     p.add_argument("--count", type=int, default=1500)
+    p.add_argument("--bare", type=int, default=400, help="how many grounds with nothing on them to draw besides")
     p.add_argument("--seed", type=int, default=1)
     return p.parse_args()
 
@@ -190,6 +191,9 @@ def main():
         photo, mask = artist.picture()
         photo.save(a.out / f"{number:05}.webp", quality=90)
         mask.save(a.out / f"{number:05}.png")
+    for number in range(a.bare):
+        ground = artist.surface(textured=0).resize((PREPARED_SIZE, PREPARED_SIZE), Image.BOX)
+        ground.save(a.out / f"bare-{number:05}.webp", quality=90)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The loop that `wide_classes.py` and `wide_masks.py` share: schedule, steps, checkpoints, progress.
 
 The network computes in bfloat16, which on CPUs with matrix units for it (AMX) and on CUDA cards is several times faster
-than full precision; the optimizer keeps the weights in full precision. The schedule is a share of the given time
+than full precision, and on all others slower (`--full`); the optimizer keeps the weights in full precision. The schedule is a share of the given time
 (`--minutes`) or of a number of steps (`--steps`, exactly repeatable): rate up over the first 2 %, then a cosine to nearly
 zero. While a step is computed the next one's pictures are drawn. A checkpoint is written every few minutes, and the same
 command goes on from it.
@@ -34,6 +34,7 @@ def add_arguments(parser):
     parser.add_argument("--starts", type=float, nargs="+", help="share of the schedule where each of the sizes starts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--full", action="store_true", help="compute in full precision")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -58,13 +59,14 @@ class Lesson:
 
     def __init__(self, args, name, classes, init=None):
         self.args, self.name = args, name
+        self.type = torch.float32 if args.full else torch.bfloat16
         torch.manual_seed(args.seed)
         network = Wide()
         if init:
             missing = network.load_state_dict(load_weights(init), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
-        self.network = network.to(args.device, torch.bfloat16, memory_format=torch.channels_last)
+        self.network = network.to(args.device, self.type, memory_format=torch.channels_last)
         for module in network.modules():
             if isinstance(module, Norm):
                 module.float()
@@ -102,8 +104,8 @@ class Lesson:
         return size_at(done, self.args.sizes, self.args.starts)
 
     def inputs(self, photos):
-        """uint8 photos [N, S, S, 3] as the network's input in bfloat16."""
-        return normalise(torch.from_numpy(photos).to(self.args.device)).bfloat16()
+        """uint8 photos [N, S, S, 3] as the network's input."""
+        return normalise(torch.from_numpy(photos).to(self.args.device)).to(self.type)
 
     def names(self, photos):
         """The logits of the classes of uint8 photos [N, S, S, 3]."""

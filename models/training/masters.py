@@ -1,6 +1,6 @@
-"""Steps for a network that computes in bfloat16: full-precision weights behind it, and their running mean.
+"""Steps for a network that may compute in bfloat16: full-precision weights behind it, and their running mean.
 
-Muon (`muon.py`) for its matrices, however long their shorter side, in bfloat16 too; AdamW for everything else.
+Muon (`muon.py`) for its matrices, however long their shorter side, in the network's precision too; AdamW for everything else.
 """
 
 import torch
@@ -52,7 +52,7 @@ class Optimizer:
         torch._foreach_lerp_(list(self.averaged.values()), list(self.weights.values()), 1 - share)
 
     def _muon(self, name, gradient):
-        return step_towards(aimed(gradient, self.means[name]), torch.bfloat16).reshape(gradient.shape)
+        return step_towards(aimed(gradient, self.means[name]), self.parameters[0].dtype).reshape(gradient.shape)
 
     def _adam(self, name, gradient):
         keep, keep_squares = ADAM_MEANS

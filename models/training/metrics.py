@@ -1,6 +1,6 @@
 """The usual figures of salient-object detection, accumulated over a set.
 
-maxF: the largest F (β² = 0.3) over 255 thresholds of the precision and recall averaged over pictures.
+maxF: the largest F (β² = 0.3) over 255 thresholds of the precision and recall averaged over pictures; where nothing is found both are 0.
 MAE: mean absolute error. mIoU: mean over pictures of the intersection over union at threshold 0.5.
 S: the structure measure (Fan et al. 2017), half object-aware, half region-aware.
 """
@@ -20,7 +20,7 @@ class Scores:
         levels = (np.clip(alpha, 0, 1) * 255).astype(np.uint8)
         hits = np.bincount(levels[truth], minlength=256)[::-1].cumsum()
         all_ = np.bincount(levels.ravel(), minlength=256)[::-1].cumsum()
-        self.precision.append((hits + 1e-8) / (all_ + 1e-8))
+        self.precision.append(hits / np.maximum(all_, 1))
         self.recall.append(hits / max(truth.sum(), 1))
         self.mae.append(np.abs(alpha - mask).mean())
         found = alpha > 0.5

@@ -15,12 +15,25 @@ from wide import is_wide, logits_of, mask_of
 BESIDE = {"builtin": (THIRD,), "quality": (FIRST, THIRD)}  # roles of those that stand beside the wide network
 OTHERS = 0.5  # weight of each of them, beside the wide one's 1
 SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
-HALF = 0.5  # the logit that counts as half
+HALF = 0.4  # the logit that counts as half
+LOUDEST = 5.0  # logit beyond which the others count no more: none of them alone may blot out what the wide one sees
+BLOCK = 8  # pixels a side of the blocks that tell how sure a mask is
+SURE = 8.0  # logit that the surest block of a mask is raised to, where there seems to be a subject
+NOTHING = -1.0  # logit of the surest block below which there seems to be none
+STEEPNESS = 3.0  # how many times its height above `NOTHING` a mask may be raised by
+
+
+def raised(logits):
+    """Logits [N, 1, S, S], each mask raised until its surest block is sure, or by less or nothing where even that block says that
+    nothing is there. So a subject that is found with doubt everywhere is not lost, and a photo may still have none."""
+    side = logits.shape[-1] // BLOCK
+    surest = logits.reshape(-1, 1, side, BLOCK, side, BLOCK).mean((3, 5)).amax((2, 3)).reshape(-1, 1, 1, 1)
+    return logits + torch.minimum(STEEPNESS * (surest - NOTHING), SURE - surest).clamp(min=0)
 
 
 class Together(nn.Module):
-    """The wide network sees the photo, the others what their roles have them see. The logits are averaged, lowered by `HALF`
-    and made `SHARPNESS` times steeper. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
+    """The wide network sees the photo, the others what their roles have them see. The logits are averaged, lowered by `HALF`,
+    made `SHARPNESS` times steeper and `raised`. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
 
     def __init__(self, wide, others):
         """`others` by role."""
@@ -28,9 +41,9 @@ class Together(nn.Module):
         self.wide, self.roles, self.others = wide, list(others), nn.ModuleList(others.values())
 
     def forward(self, image):
-        others = sum(answer(role, network, image) for role, network in zip(self.roles, self.others))
+        others = sum(answer(role, network, image).clamp(-LOUDEST, LOUDEST) for role, network in zip(self.roles, self.others))
         logits = (self.wide(image) + OTHERS * others) / (1 + OTHERS * len(self.others))
-        return torch.sigmoid(SHARPNESS * (logits - HALF))
+        return torch.sigmoid(raised(SHARPNESS * (logits - HALF)))
 
 
 def add_arguments(parser):

@@ -25,7 +25,7 @@ from torch import nn
 
 import data
 import losses
-from augment import GENTLE, STRONG, Sampler
+from augment import GENTLE, LIVELY, STRONG, Sampler, with_surroundings
 from boxed import Boxed
 from evaluate import evaluate
 from muon import optimizers_for, prepare_step
@@ -50,6 +50,8 @@ def arguments():
     p.add_argument("--sizes", type=int, nargs="+", default=[256, PREPARED_SIZE], help="picture sizes, small ones first")
     p.add_argument("--starts", type=float, nargs="+", default=[0, 0.85], help="share of the schedule where each size starts")
     p.add_argument("--gentle", action="store_true", help="show photos nearly as they are, see augment.py")
+    p.add_argument("--lively-until", type=float, default=0.0, help="share of the schedule until when photos are less gentle, with --gentle")
+    p.add_argument("--surroundings", type=float, help="share of the samples that are surroundings without a subject, in place of the usual one")
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     role = p.add_mutually_exclusive_group()
     role.add_argument("--partner", action="store_true", help="train the partner, the smaller network")
@@ -64,8 +66,10 @@ def arguments():
     return p.parse_args()
 
 
-def distortions(args):
-    return GENTLE if args.gentle else STRONG
+def distortions(args, done=1.0):
+    """How far samples may be from the photos they are made of when so much of the schedule is `done`."""
+    chosen = STRONG if not args.gentle else LIVELY if done < args.lively_until else GENTLE
+    return with_surroundings(chosen, args.surroundings)
 
 
 class Run:
@@ -139,6 +143,7 @@ class Run:
     def train_step(self, sampler):
         """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
         started = time.time()
+        sampler.show(distortions(self.args, self.progress()))
         prepare_step(self.optimizers, self.rate())
         found = [self.learn(*sampler.batch(self.args.batch, self.size_now()))]
         if self.boxed and self.progress() < self.args.class_share:
@@ -226,7 +231,7 @@ def main():
         processes.barrier()
     report(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out")
     run = Run(args)
-    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]), distortions(args))
+    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]))
     last_save = last_look = time.time()
     recent = []
     while run.progress() < 1:

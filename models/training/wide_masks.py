@@ -14,7 +14,7 @@ import torch
 import data
 import loop
 import losses
-from augment import GENTLE, LIVELY, Sampler
+from augment import GENTLE, LIVELY, Sampler, with_surroundings
 from classes import Classes
 from evaluate import evaluate_mask
 from network import PREPARED_SIZE, SIZE
@@ -34,6 +34,7 @@ def arguments():
     p.add_argument("--rate", type=float, default=3e-3)
     p.add_argument("--sizes", type=int, nargs="+", default=[160, 224, SIZE], help="picture sizes, small ones first")
     p.add_argument("--gentle-from", type=float, default=0.72, help="share of the schedule where photos begin to be shown nearly as they are")
+    p.add_argument("--surroundings", type=float, help="share of the samples that are surroundings without a subject, in place of the usual one")
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     p.add_argument("--classes", type=Path, nargs="+", default=[], help="labelled pictures, prepared by classes.py")
     p.add_argument("--class-batch", type=int, default=64)
@@ -51,7 +52,8 @@ class Teacher:
 
     def draw(self, rng, done, step):
         size = self.lesson.size_at(done)
-        sampler = Sampler(self.pictures, rng, GENTLE if done >= self.args.gentle_from else LIVELY)
+        distortions = GENTLE if done >= self.args.gentle_from else LIVELY
+        sampler = Sampler(self.pictures, rng, with_surroundings(distortions, self.args.surroundings))
         masks = sampler.batch(round(self.args.batch * (SIZE / size) ** 2), size)
         if not self.classes or done >= self.args.class_until or step % 2:
             return masks, None

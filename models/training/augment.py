@@ -45,15 +45,10 @@ def with_surroundings(distortions, share):
 
 class Sampler:
     def __init__(self, pictures, rng, distortions=STRONG):
-        self.pictures, self.rng = pictures, rng
+        self.pictures, self.rng, self.distortions = pictures, rng, distortions
+        self.background = distortions.background if len(pictures.backgrounds) else 0.0
+        self.pasted = distortions.pasted if len(pictures.backgrounds) else 0.0
         self.cutouts = CUTOUTS if len(pictures.cutouts) else 0.0
-        self.show(distortions)
-
-    def show(self, distortions):
-        """From now on samples are distorted so far."""
-        self.distortions = distortions
-        self.background = distortions.background if len(self.pictures.backgrounds) else 0.0
-        self.pasted = distortions.pasted if len(self.pictures.backgrounds) else 0.0
 
     def batch(self, count, size):
         """uint8 photos [N, S, S, 3], float masks and weights [N, 1, S, S]."""

@@ -140,14 +140,14 @@ class Run:
         photos, masks, weights, classes = boxed.batch(count, rng)
         return photos, masks, weights, classes + self.first_classes[turn]
 
-    def train_step(self, sampler):
+    def train_step(self, pictures, rng):
         """One step on a batch of masks and, with `--classes`, one of labelled pictures; returns both losses."""
         started = time.time()
-        sampler.show(distortions(self.args, self.progress()))
+        sampler = Sampler(pictures, rng, distortions(self.args, self.progress()))
         prepare_step(self.optimizers, self.rate())
         found = [self.learn(*sampler.batch(self.args.batch, self.size_now()))]
         if self.boxed and self.progress() < self.args.class_share:
-            found.append(self.learn(*self.named_batch(sampler.rng)))
+            found.append(self.learn(*self.named_batch(rng)))
         if PROCESSES > 1:
             self.share_gradients()
         nn.utils.clip_grad_norm_(self.parameters, 2.0)
@@ -231,11 +231,11 @@ def main():
         processes.barrier()
     report(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out")
     run = Run(args)
-    sampler = Sampler(pictures, np.random.default_rng([args.seed, run.step, RANK]))
+    rng = np.random.default_rng([args.seed, run.step, RANK])
     last_save = last_look = time.time()
     recent = []
     while run.progress() < 1:
-        recent.append(run.train_step(sampler))
+        recent.append(run.train_step(pictures, rng))
         if run.step % 50 == 0:
             means = " ".join(f"{np.mean(column):.4f}" for column in zip(*recent[-50:]))
             report(f"step {run.step} {run.progress():.3f} rate {run.rate():.2e} loss {means}")

@@ -185,8 +185,12 @@ def distance(one, other):
 
 def main():
     a = arguments()
+    grounds, fonts = photos_below(a.grounds), latin_fonts(a.fonts)
+    for folder, found in ((a.grounds, grounds), (a.fonts, fonts)):
+        if not found:
+            raise SystemExit(f"nothing usable below {folder} (linked folders are not searched)")
     a.out.mkdir(parents=True, exist_ok=True)
-    artist = Artist(photos_below(a.grounds), latin_fonts(a.fonts), np.random.default_rng(a.seed))
+    artist = Artist(grounds, fonts, np.random.default_rng(a.seed))
     for number in range(a.count):
         photo, mask = artist.picture()
         photo.save(a.out / f"{number:05}.webp", quality=90)

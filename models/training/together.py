@@ -19,16 +19,19 @@ HALF = 0.4  # the logit that counts as half
 LOUDEST = 5.0  # logit beyond which the others count no more: none of them alone may blot out what the wide one sees
 BLOCK = 8  # pixels a side of the blocks that tell how sure a mask is
 SURE = 8.0  # logit that the surest block of a mask is raised to, where there seems to be a subject
-NOTHING = -1.0  # logit of the surest block below which there seems to be none
-STEEPNESS = 3.0  # how many times its height above `NOTHING` a mask may be raised by
+STANDING_OUT = 8.5  # height of the surest block above the mean of its mask from which there seems to be one: haze has no such peak
+NOTHING = -4.0, -1.0  # logits of the surest block below which there seems to be none whatever its height, and above which there is one
+STEEPNESS = 3.0  # how many times its height above that limit a mask may be raised by
 
 
 def raised(logits):
     """Logits [N, 1, S, S], each mask raised until its surest block is sure, or by less or nothing where even that block says that
-    nothing is there. So a subject that is found with doubt everywhere is not lost, and a photo may still have none."""
+    nothing is there and hardly stands out. So a subject that is found with doubt everywhere is not lost, and a photo may still have none."""
     side = logits.shape[-1] // BLOCK
-    surest = logits.reshape(-1, 1, side, BLOCK, side, BLOCK).mean((3, 5)).amax((2, 3)).reshape(-1, 1, 1, 1)
-    return logits + torch.minimum(STEEPNESS * (surest - NOTHING), SURE - surest).clamp(min=0)
+    blocks = logits.reshape(-1, 1, side, BLOCK, side, BLOCK).mean((3, 5))
+    surest, mean = (figure.reshape(-1, 1, 1, 1) for figure in (blocks.amax((2, 3)), blocks.mean((2, 3))))
+    nothing = (mean + STANDING_OUT).clamp(*NOTHING)
+    return logits + torch.minimum(STEEPNESS * (surest - nothing), SURE - surest).clamp(min=0)
 
 
 class Together(nn.Module):

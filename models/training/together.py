@@ -29,8 +29,8 @@ def raised(logits):
     nothing is there and hardly stands out. So a subject that is found with doubt everywhere is not lost, and a photo may still have none."""
     side = logits.shape[-1] // BLOCK
     blocks = logits.reshape(-1, 1, side, BLOCK, side, BLOCK).mean((3, 5))
-    surest, mean = (figure.reshape(-1, 1, 1, 1) for figure in (blocks.amax((2, 3)), blocks.mean((2, 3))))
-    nothing = (mean + STANDING_OUT).clamp(*NOTHING)
+    surest = blocks.amax((2, 3), keepdim=True)
+    nothing = (blocks.mean((2, 3), keepdim=True) + STANDING_OUT).clamp(*NOTHING)
     return logits + torch.minimum(STEEPNESS * (surest - nothing), SURE - surest).clamp(min=0)
 
 

@@ -63,6 +63,7 @@ SET_WEIGHTS = {
     "Weapons": 0.5,
     "Baguettes": 0.4,
     "CarSales": 0.4,
+    "CoffeeLeaves": 0.4,
     "Coins": 0.4,
     "DogCat4a": 0.4,
     "Flowers17": 0.4,

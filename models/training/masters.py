@@ -5,7 +5,7 @@ Muon (`muon.py`) for its matrices, however long their shorter side, in the netwo
 
 import torch
 
-from muon import SIDES, aimed, step_towards
+from muon import SIDES, aimed, steps_towards
 
 ADAM_SHARE = 0.5  # of the rate
 ADAM_MEANS = (0.9, 0.99)
@@ -42,17 +42,21 @@ class Optimizer:
             return
         self.steps += 1
         torch._foreach_mul_(gradients, (LONGEST_GRADIENT / length).clamp(max=1))
-        for (name, weight), gradient in zip(self.weights.items(), gradients):
+        gradients = dict(zip(self.weights, gradients))
+        directions = self._muon({name: g for name, g in gradients.items() if name not in self.squares})
+        directions |= {name: self._adam(name, gradients[name]) for name in self.squares}
+        for name, weight in self.weights.items():
             if weight.ndim > 1:
                 weight.mul_(1 - rate * WEIGHT_DECAY)
-            direction = self._adam(name, gradient) if name in self.squares else self._muon(name, gradient)
-            weight.sub_(direction, alpha=rate)
+            weight.sub_(directions[name].view_as(weight), alpha=rate)
         self.show_averaged(False)
         share = min(AVERAGING, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(list(self.averaged.values()), list(self.weights.values()), 1 - share)
 
-    def _muon(self, name, gradient):
-        return step_towards(aimed(gradient, self.means[name]), self.parameters[0].dtype).reshape(gradient.shape)
+    def _muon(self, gradients):
+        """The directions of matrices, by name."""
+        aims = [aimed(gradient, self.means[name]) for name, gradient in gradients.items()]
+        return dict(zip(gradients, steps_towards(aims, self.parameters[0].dtype)))
 
     def _adam(self, name, gradient):
         keep, keep_squares = ADAM_MEANS

@@ -20,7 +20,7 @@ LOUDEST = 5.0  # logit beyond which the others count no more: none of them alone
 BLOCK = 8  # pixels a side of the blocks that tell how sure a mask is
 SURE = 8.0  # logit that the surest block of a mask is raised to, where there seems to be a subject
 STANDING_OUT = 8.5  # height of the surest block above the mean of its mask from which there seems to be one: haze has no such peak
-NOTHING = -4.0, -1.0  # logits of the surest block below which there seems to be none whatever its height, and above which there is one
+NOTHING = -8.0, -1.0  # logits of the surest block below which there seems to be none whatever its height, and above which there is one
 STEEPNESS = 3.0  # how many times its height above that limit a mask may be raised by
 
 

@@ -13,6 +13,7 @@ EDGE_BAND = 7  # pixels of a 320 px mask that a loose outline may be off by, bot
 CONTEXT = 31  # window of the pixel weights; borders and thin parts weigh more
 CLOSER_MARGINS = (-0.12, 0.35)  # of the subject's side, kept around it in a closer look; below zero the subject is cut
 LEAST_SUBJECT = 0.002  # share of the picture that a closer look is worth
+SHARPENED_RADIUS = 0.8  # pixels, standard deviation
 CUTOUTS = 0.2  # share of the pasted subjects that are cut-outs with alpha, where there are any
 
 
@@ -27,14 +28,18 @@ class Distortions:
     turned: float  # share that are turned, by some nine degrees
     recoloured: float  # share with other exposure, contrast, colour cast
     retaken: float  # share out of focus, small, compressed or noisy
+    sharpness: tuple  # least and greatest amount of unsharp masking; below zero it softens
     closer: float  # share that show the subject and little else, as the second look of the service does
 
 
-STRONG = Distortions(background=0.04, pasted=0.12, cover=(-0.42, 0.14), stretch=0.18, turned=0.35, recoloured=0.75, retaken=0.25, closer=0.0)
 # Photos nearly as they are: what the last lessons should be like, see README.md.
-GENTLE = Distortions(background=0.02, pasted=0.0, cover=(-0.25, 0.04), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0, closer=0.25)
-# Between both, with closer looks: what `wide_masks.py` shows first.
-LIVELY = Distortions(background=0.03, pasted=0.06, cover=(-0.35, 0.1), stretch=0.12, turned=0.2, recoloured=0.5, retaken=0.12, closer=0.25)
+GENTLE = Distortions(
+    background=0.02, pasted=0.0, cover=(-0.12, 0.12), stretch=0.06, turned=0.0, recoloured=0.25, retaken=0.0, sharpness=(-0.3, 0.7), closer=0.15
+)
+# What `train.py` shows first.
+LIVELY = Distortions(
+    background=0.03, pasted=0.06, cover=(-0.22, 0.2), stretch=0.12, turned=0.2, recoloured=0.5, retaken=0.12, sharpness=(-0.4, 0.9), closer=0.15
+)
 PASTED_COVER = (-0.35, 0.75)  # of a subject that is pasted: it may be small and stand anywhere
 
 
@@ -44,7 +49,7 @@ def with_surroundings(distortions, share):
 
 
 class Sampler:
-    def __init__(self, pictures, rng, distortions=STRONG):
+    def __init__(self, pictures, rng, distortions):
         self.pictures, self.rng, self.distortions = pictures, rng, distortions
         self.background = distortions.background if len(pictures.backgrounds) else 0.0
         self.pasted = distortions.pasted if len(pictures.backgrounds) else 0.0
@@ -68,8 +73,8 @@ class Sampler:
             row = self.pictures.draw(rng)
             loose = self.pictures.is_loose(row)
             photo, mask = self._warped(row, size, closer=0.0 if loose else self.distortions.closer)
-        photo = retaken(recoloured(photo, rng, self.distortions), rng, self.distortions)
-        return photo, mask.astype(np.float32) / 255, pixel_weights(mask, loose)
+        photo = sharpened(recoloured(photo, rng, self.distortions), rng, self.distortions)
+        return retaken(photo, rng, self.distortions), mask.astype(np.float32) / 255, pixel_weights(mask, loose)
 
     def _warped(self, row, size, closer=0.0):
         """`closer` is the chance of a closer look; of a loose outline it would show how loose it is."""
@@ -100,7 +105,7 @@ class Sampler:
         return mixed.astype(np.uint8), np.minimum(soft, mask)
 
 
-def geometry(rng, source, target, distortions=STRONG, wide=False):
+def geometry(rng, source, target, distortions, wide=False):
     """The affine matrix of a random crop, zoom, turn, stretch and flip; `wide` for a subject to be pasted."""
     cover = np.exp(rng.uniform(*(PASTED_COVER if wide else distortions.cover)))
     aspect = np.exp(rng.uniform(-distortions.stretch, distortions.stretch))
@@ -133,7 +138,7 @@ def closer_look(rng, mask, target):
     return np.array([[scales[0], 0, shifts[0]], [0, scales[1], shifts[1]]])
 
 
-def recoloured(photo, rng, distortions=STRONG):
+def recoloured(photo, rng, distortions):
     """Exposure, contrast, gamma, colour cast and saturation."""
     if rng.random() >= distortions.recoloured:
         return photo
@@ -150,7 +155,16 @@ def recoloured(photo, rng, distortions=STRONG):
     return photo
 
 
-def retaken(photo, rng, distortions=STRONG):
+def sharpened(photo, rng, distortions):
+    """A large photo that was shrunk is sharper than one that was stored small: unsharp masking by a random amount."""
+    least, greatest = distortions.sharpness
+    if least == greatest:
+        return photo
+    amount = rng.uniform(least, greatest)
+    return cv2.addWeighted(photo, 1 + amount, cv2.GaussianBlur(photo, (0, 0), SHARPENED_RADIUS), -amount, 0)
+
+
+def retaken(photo, rng, distortions):
     """At most one of: out of focus, small original, JPEG blocks, sensor noise."""
     if rng.random() >= distortions.retaken:
         return photo

@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image
 
 PHOTO_SUFFIXES = {".webp", ".jpg", ".jpeg"}
+PREPARED_SIZE = 320  # pixels a side of the decoded pictures
 VALIDATION_SET = "DUTS-TR"
 VALIDATION_COUNT = 500
 # How often a set is drawn, relative to its size; sets not named count 1. Names that are nearly alike (CoolFish, Coolfish) are of the
-# same pictures, gathered for the wide network and, earlier, for the three.
+# same pictures, gathered twice.
 SET_WEIGHTS = {
     "alphamatting27": 8.0,
     "GrabCut": 2.0,
@@ -163,7 +164,7 @@ def stretch(picture, size):
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.BILINEAR))
 
 
-def prepare(root, cache, size, leave_out=()):
+def prepare(root, cache, leave_out=(), size=PREPARED_SIZE):
     """Decode every set below `root` into `cache`; returns the opened `Pictures`, without the pairs of the sets `leave_out`."""
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)

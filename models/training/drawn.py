@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from data import files_below, photos_below
-from network import PREPARED_SIZE
+from data import PREPARED_SIZE, files_below, photos_below
 
 FINER = 3  # drawn this many times larger, so that borders are soft
 CANVAS = PREPARED_SIZE * FINER  # pixels a side

@@ -7,19 +7,13 @@ import numpy as np
 import torch
 
 import data
-import together
 from metrics import Scores
-from network import PREPARED_SIZE, SIZE, Mask, load_weights, normalise
-
-
-def evaluate(networks, pictures, limit=None, size=SIZE):
-    """Figures of the masks that `networks`, one to three as `Mask` takes them, would serve at `size`."""
-    device = next(networks[0].parameters()).device
-    return evaluate_mask(Mask(*networks).to(device).eval(), pictures, limit, size)
+from network import load_weights, normalise
+from served import MODELS, served
 
 
 @torch.no_grad()
-def evaluate_mask(mask, pictures, limit=None, size=SIZE):
+def evaluate(mask, pictures, size, limit=None):
     """maxF, MAE, mIoU and S of what the module `mask` gives at `size`, on the held-out rows."""
     scores = Scores()
     device = next(mask.parameters()).device
@@ -39,15 +33,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("data")
     p.add_argument("weights", type=Path)
-    together.add_arguments(p)
+    p.add_argument("--model", choices=MODELS, default="builtin")
     p.add_argument("--cache", default="run/cache")
     p.add_argument("--limit", type=int)
-    p.add_argument("--size", type=int, default=SIZE)
     args = p.parse_args()
 
-    pictures = data.prepare(args.data, args.cache, PREPARED_SIZE)
-    mask = together.mask_beside(load_weights(args.weights), args)
-    print(evaluate_mask(mask, pictures, args.limit, args.size))
+    pictures = data.prepare(args.data, args.cache)
+    mask = served(load_weights(args.weights), args.model)
+    print(evaluate(mask, pictures, MODELS[args.model].size, args.limit))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""Write the trained weights as ONNX: `python export.py run/wide.safetensors ../builtin.onnx --beside ../three.safetensors`.
+"""Write the trained weights as ONNX: `python export.py run/wide.safetensors ../builtin.onnx`.
 
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
 [1, 1, S, S] in 0…1. Weights are stored as float16, larger tensors as 8-bit integers with a scale for
-each output channel, and become float32 on loading; the mask moves by far less than a grey level. With `--beside` the wide
-network comes beside some of the three (together.py). Of the three, with `--partner` another network sees the photo, and
-the first only its mirror image; with `--third` one more sees it at network.THIRD_SIZE. With `--weights` the
-half-precision weights of all are kept as safetensors, to train on from.
+each output channel, and become float32 on loading; the mask moves by far less than a grey level. With `--weights` the
+half-precision weights are kept as safetensors, to train on from.
 """
 
 import argparse
@@ -19,9 +17,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
 
-import together
-from network import FIRST, PARTNER, SIZE, THIRD, load_weights, weights_of
-from wide import is_wide
+from network import load_weights
+from served import MODELS, served
 
 OPSET = 17
 SMALL = 64  # tensors with fewer values stay float32
@@ -66,41 +63,26 @@ def compact(model):
     return model
 
 
-def in_role(role, weights):
-    """The network with that prefix in a file of several, or the one network of another file."""
-    return {role + k: v for k, v in (weights_of(role, weights) or weights_of(FIRST, weights)).items()}
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source", type=Path)
     p.add_argument("target", type=Path)
-    p.add_argument("--partner", type=Path, help="weights of the network that sees the photo")
-    p.add_argument("--third", type=Path, help="weights of the network that sees the photo smaller")
-    together.add_arguments(p)
-    p.add_argument("--size", type=int, default=SIZE)
+    p.add_argument("--model", choices=MODELS, default="builtin")
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
-    weights = load_weights(args.source)
-    if is_wide(weights) and (args.partner or args.third):
-        p.error("the wide network has no partner and no third")
-    if args.beside and args.weights:
-        p.error("--beside keeps no weights")
-    for role, file in ((PARTNER, args.partner), (THIRD, args.third)):
-        if file:
-            weights |= in_role(role, load_weights(file))
-    mask = together.mask_beside(weights, args)
-    onnx.save(compact(to_onnx(mask, args.size)), args.target)
+    weights, size = load_weights(args.source), MODELS[args.model].size
+    mask = served(weights, args.model)
+    onnx.save(compact(to_onnx(mask, size)), args.target)
     if args.weights:
         save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)
-    print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(mask, args)}")
+    print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(mask, size, args.target)}")
 
 
 @torch.no_grad()
-def differences(mask, args):
+def differences(mask, size, file):
     """Mean distance between PyTorch (float32 weights) and ONNX Runtime, in grey levels, on noise."""
-    image = torch.randn(1, 3, args.size, args.size, generator=torch.Generator().manual_seed(0))
-    session = onnxruntime.InferenceSession(str(args.target))
+    image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(str(file))
     theirs = session.run(None, {"image": image.numpy()})[0]
     return f"PyTorch and ONNX Runtime differ by {255 * np.abs(mask(image).numpy() - theirs).mean():.4f}/255"
 

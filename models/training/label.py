@@ -1,5 +1,5 @@
 """Give photos without masks the masks that trained networks agree on:
-`python label.py PHOTOS DATA/labelled --weights ../wide.safetensors ../three.safetensors` (of a file of three, the first).
+`python label.py PHOTOS DATA/labelled --weights ../wide.safetensors run/wide.safetensors`.
 
 Several networks, each on the photo, on its mirror image and at two sizes, know more together than any of
 them alone; a network that then learns their common answer on many new photos, under every
@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
-from network import load_weights, normalise, of_mirror_image
-from wide import logits_of
+from network import load_weights, network_of, normalise
+from served import HALF, of_mirror_image
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5
@@ -39,14 +39,14 @@ def arguments():
 
 @torch.no_grad()
 def agreed(networks, photo, sizes, device):
-    """Alpha in 0…1 at the photo's size: the mean logits of all networks at all sizes, photo and mirror image, each above
-    what counts as half for it. `networks` as `logits_of` gives them."""
+    """Alpha in 0…1 at the photo's size: the mean logits of all networks at all sizes, photo and mirror image, above
+    what counts as half."""
     logits = []
     for size in sizes:
         x = normalise(torch.from_numpy(stretch(photo, size).copy())[None].to(device))
-        for network, half in networks:
+        for network in networks:
             for y in (network(x), of_mirror_image(network, x)):
-                logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear") - half)
+                logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear") - HALF)
     return torch.sigmoid(SHARPNESS * torch.stack(logits).mean(0))[0, 0].cpu().numpy()
 
 
@@ -54,8 +54,7 @@ def main():
     args = arguments()
     files = sorted(f for f in args.photos.rglob("*") if f.suffix.lower() in PHOTO_SUFFIXES)
     files = [files[i] for i in np.random.default_rng(args.seed).permutation(len(files))[: args.limit]]
-    networks = [logits_of(load_weights(w)) for w in args.weights]
-    networks = [(network.to(args.device, memory_format=torch.channels_last), half) for network, half in networks]
+    networks = [network_of(load_weights(w)).to(args.device, memory_format=torch.channels_last) for w in args.weights]
     args.out.mkdir(parents=True, exist_ok=True)
     kept = 0
     for number, file in enumerate(files):

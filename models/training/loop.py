@@ -1,4 +1,4 @@
-"""The loop that `wide_classes.py` and `wide_masks.py` share: schedule, steps, checkpoints, progress.
+"""The loop that `pretrain.py` and `train.py` share: schedule, steps, checkpoints, progress.
 
 The network computes in bfloat16, which on CPUs with matrix units for it (AMX) and on CUDA cards is several times faster
 than full precision, and on all others slower (`--full`); the optimizer keeps the weights in full precision. The schedule is a share of the given time
@@ -19,9 +19,8 @@ from torch import nn
 
 import losses
 from masters import Optimizer
-from network import load_weights, normalise
+from network import ENCODED, Cutout, Norm, load_weights, normalise
 from schedule import rate_share, size_at
-from wide import ENCODED, Norm, Wide
 
 SAVED_EVERY, LOOKED_EVERY = 240, 1200  # seconds
 REPORTED_EVERY = 50  # steps
@@ -61,7 +60,7 @@ class Lesson:
         self.args, self.name = args, name
         self.type = torch.float32 if args.full else torch.bfloat16
         torch.manual_seed(args.seed)
-        network = Wide()
+        network = Cutout()
         if init:
             missing = network.load_state_dict(load_weights(init), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
@@ -116,7 +115,7 @@ class Lesson:
 
     def averaged_network(self):
         """A copy in full precision, with the averaged weights, as it would be served."""
-        network = Wide()
+        network = Cutout()
         network.load_state_dict(self.optimizer.averaged, strict=False)
         return network.to(self.args.device).eval()
 

@@ -3,8 +3,6 @@
 import torch
 import torch.nn.functional as F
 
-from network import SHARPNESS, joined
-
 CLASS_SHARE = 0.3  # weight of naming the class, beside the mask's loss
 LABEL_SMOOTHING = 0.1
 AUXILIARY_WEIGHTS = (0.2, 0.3, 0.4)
@@ -26,16 +24,9 @@ def structure(logits, mask, weights):
     return entropy + (1 - (both + floor) / (either + floor)).mean()
 
 
-def total(outputs, mask, weights, team=None):
-    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks. With `team`, a share, the role
-    of the network that learns and the logits of the others by their roles, that share of the full-size loss is taken of all
-    together, as steep as `Mask` serves them: the one that learns makes up for the others' mistakes (boosting). The level of
-    half is left to be chosen afterwards."""
+def total(outputs, mask, weights):
+    """Deep supervision: the full-size loss and the coarse ones against area-averaged masks."""
     loss = structure(outputs[0], mask, weights)
-    if team:
-        share, role, others = team
-        together = SHARPNESS * joined(others | {role: outputs[0]})
-        loss = (1 - share) * loss + share * structure(together, mask, weights)
     for share, output in zip(AUXILIARY_WEIGHTS, outputs[1:]):
         size = output.shape[-2:]
         loss = loss + share * structure(output, F.adaptive_avg_pool2d(mask, size), F.adaptive_avg_pool2d(weights, size))

@@ -1,11 +1,11 @@
 """Steps for a network that may compute in bfloat16: full-precision weights behind it, and their running mean.
 
-Muon (`muon.py`) for its matrices, however long their shorter side, in the network's precision too; AdamW for everything else.
+Muon (`muon.py`) for its matrices, in the network's precision; AdamW for everything else.
 """
 
 import torch
 
-from muon import SIDES, aimed, steps_towards
+from muon import LEAST_SIDE, aimed, steps_towards
 
 ADAM_SHARE = 0.5  # of the rate
 ADAM_MEANS = (0.9, 0.99)
@@ -16,7 +16,7 @@ LONGEST_GRADIENT = 2.0
 
 def suits(name, weight):
     """Whether Muon should step a weight: matrices, but not the layer that names classes."""
-    return not name.startswith("naming.") and weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= SIDES.start
+    return not name.startswith("naming.") and weight.ndim > 1 and min(weight.shape[0], weight[0].numel()) >= LEAST_SIDE
 
 
 class Optimizer:

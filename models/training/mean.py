@@ -1,7 +1,6 @@
-"""The mean of two files of weights of the same networks: `python mean.py OLD.safetensors NEW.safetensors MEAN.safetensors --share 0.3`.
+"""The mean of two files of weights: `python mean.py OLD.safetensors NEW.safetensors MEAN.safetensors --share 0.3`.
 
 New lessons pull away from the old ones; between both weights lies what keeps most of either (Wortsman et al. 2022, arXiv 2203.05482).
-What `train.py` writes is one of the three alone: `export.py --weights` joins it to the others first.
 """
 
 import argparse
@@ -15,7 +14,7 @@ from network import load_weights
 def mean(old, new, share):
     """`share` of `new`, the rest of `old`; both by name."""
     if old.keys() != new.keys():
-        raise SystemExit("not the same networks")
+        raise SystemExit("not of the same network")
     return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
 
 

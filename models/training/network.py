@@ -1,29 +1,24 @@
-"""The network: a residual-bottleneck encoder, a context path down to 1/64, an additive decoder.
+"""The network: a residual encoder, self-attention on its smallest map, an additive decoder.
 
-Every layer is chosen for CPU inference engines: 1×1 and dense 3×3 convolutions, nearest upsampling and
-one pixel shuffle; no depthwise convolution, no bilinear resize. There is no normalisation layer: the
-weights descend from a batch-normalised network whose statistics were folded into the convolutions, and
-blocks added since begin as the identity (their last convolution is zero), which keeps training stable
-and makes a CPU step a third cheaper.
+Every layer is chosen for CPU inference engines: dense 3×3 and 1×1 convolutions, matrix products on few positions,
+nearest upsampling and one pixel shuffle; no depthwise convolution, no bilinear resize. Few wide layers cost less than
+many thin ones of the same arithmetic, in inference and, in bfloat16, in training, so both high-resolution stages use
+plain pairs of 3×3 and only the two small ones have bottlenecks. No convolution is normalised: every residual branch
+ends in a layer that starts at zero, which keeps training stable and is cheaper than batch normalisation.
 """
 
-import math
-from functools import cache
-
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
-SIZE = 256  # served
-THIRD_SIZE = 192  # at which the third network sees the photo
-PREPARED_SIZE = 320  # of the training pictures
-ENCODED = 256  # channels of the encoder's last output
-SHARPNESS = 2.0  # chosen on the held-out pairs
-HALF = 0.8  # the logit that counts as half: weights learned with dear borders draw a little too much
-MEAN = (0.485, 0.456, 0.406)
+MEAN = (0.485, 0.456, 0.406)  # of the channels of what the network sees
 STD = (0.229, 0.224, 0.225)
+STEM = 24  # channels at 1/2
+WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
+ENCODED = WIDTHS[-1]  # channels of the encoder's last output
+HEADS = 8  # of the self-attention
+GRID = 8  # positions a side that self-attention knows by heart, between which it guesses on larger and smaller maps
 
 
 class Conv(nn.Module):
@@ -41,62 +36,106 @@ class Conv(nn.Module):
         return F.relu(x, inplace=True) if self.act else x
 
 
-class Bottleneck(nn.Module):
-    """1×1 down to `middle`, 3×3, 1×1 up, added to the input. Starts as the identity."""
-
-    def __init__(self, width, middle, dilation=1):
-        super().__init__()
-        self.a = Conv(width, middle, 1)
-        self.b = Conv(middle, middle, 3, dilation=dilation)
-        self.c = Conv(middle, width, 1, act=False)
-        nn.init.zeros_(self.c.conv.weight)
-
-    def forward(self, x):
-        return F.relu(x + self.c(self.b(self.a(x))), inplace=True)
-
-
-def stage(inputs, width, middle, blocks):
-    return nn.Sequential(Conv(inputs, width, 3, 2), *[Bottleneck(width, middle) for _ in range(blocks)])
-
-
 def double(x):
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
-class Cutout(nn.Module):
-    """Input float [N, 3, S, S], normalised, S a multiple of 64; output logits [N, 1, S, S].
+class Residual(nn.Module):
+    """A branch of convolutions, the last of which starts at zero, added to the input."""
 
-    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision. `grown` adds
-    the path down to 1/64, a sixth bottleneck at 1/16 and one in each step of the decoder: a third more
-    arithmetic, for longer training."""
-
-    def __init__(self, grown=True):
+    def __init__(self, *branch):
         super().__init__()
-        self.stem = Conv(3, 16, 3, 2)
-        self.s2 = stage(16, 32, 16, 1)
-        self.s3 = stage(32, 96, 32, 2)
-        self.s4 = stage(96, 160, 64, 6 if grown else 5)
-        self.s5 = stage(160, 256, 96, 3)
-        self.ctx = nn.Sequential(Bottleneck(256, 96, 2), Bottleneck(256, 96, 3))
-        self.pool = nn.Conv2d(256, 256, 1)
-        self.grown = grown
-        if grown:
-            self.s6 = stage(256, 256, 96, 2)
-            self.up6 = Conv(256, 256, 1, act=False)
-            nn.init.zeros_(self.up6.conv.weight)
-        self.l5 = Conv(256, 64, 1)
-        self.l4 = Conv(160, 64, 1)
-        self.l3 = Conv(96, 64, 1)
-        self.l2 = Conv(32, 32, 1)
-        self.l1 = Conv(16, 21, 1)
-        self.f4 = Conv(64, 64, 3)
-        self.r4 = Bottleneck(64, 64) if grown else nn.Identity()
-        self.r3 = Bottleneck(64, 48) if grown else nn.Identity()
-        self.f3 = Conv(64, 32, 3)
-        self.r2 = Bottleneck(32, 32) if grown else nn.Identity()
-        self.f2 = Conv(32, 21, 3)
-        self.head = nn.Conv2d(21, 4, 3, padding=1)
-        self.aux = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (256, 64, 32))
+        nn.init.zeros_(branch[-1].conv.weight)
+        self.branch = nn.Sequential(*branch)
+
+    def forward(self, x):
+        return F.relu(x + self.branch(x))
+
+
+def basic(width):
+    """3×3, 3×3."""
+    return Residual(Conv(width, width, 3), Conv(width, width, 3, act=False))
+
+
+def bottleneck(width, middle):
+    """1×1 down to `middle`, 3×3, 1×1 up."""
+    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3), Conv(middle, width, 1, act=False))
+
+
+class Norm(nn.LayerNorm):
+    """Layer normalisation that computes in full precision whatever the network's is."""
+
+    def forward(self, x):
+        return F.layer_norm(x.float(), self.normalized_shape, self.weight, self.bias, self.eps).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Self-attention and two linear layers on tokens [N, L, D], both added to the input. Starts as the identity."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.before_mixing = Norm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.mixed = nn.Linear(width, width)
+        self.before_layers = Norm(width)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        nn.init.xavier_normal_(self.queries_keys_values.weight)
+        nn.init.kaiming_normal_(self.up.weight)
+        for layer in (self.mixed, self.down):
+            nn.init.zeros_(layer.weight)
+        for layer in (self.queries_keys_values, self.mixed, self.up, self.down):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens):
+        n, length, width = tokens.shape
+        packed = self.queries_keys_values(self.before_mixing(tokens))
+        q, k, v = packed.view(n, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        shares = torch.softmax(q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5, -1)
+        tokens = tokens + self.mixed((shares @ v).transpose(1, 2).reshape(n, length, width))
+        return tokens + self.down(F.relu(self.up(self.before_layers(tokens))))
+
+
+class Context(nn.Module):
+    """Two rounds of self-attention over all positions of a map [N, D, H, W]."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(1, width, GRID, GRID))
+        self.rounds = nn.Sequential(Attention(width), Attention(width))
+
+    def forward(self, x):
+        n, width, high, wide = x.shape
+        places = self.places
+        if (high, wide) != (GRID, GRID):
+            places = F.interpolate(places, size=(high, wide), mode="bilinear")
+        tokens = self.rounds((x + places).flatten(2).transpose(1, 2))
+        return tokens.transpose(1, 2).reshape(n, width, high, wide).contiguous(memory_format=torch.channels_last)
+
+
+class Cutout(nn.Module):
+    """Input float [N, 3, S, S], normalised, S a multiple of 32; output logits [N, 1, S, S].
+
+    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision."""
+
+    def __init__(self):
+        super().__init__()
+        w2, w3, w4, w5 = WIDTHS
+        self.stem = Conv(3, STEM, 3, 2)
+        self.s2 = nn.Sequential(Conv(STEM, w2, 3, 2), basic(w2))
+        self.s3 = nn.Sequential(Conv(w2, w3, 3, 2), *[basic(w3) for _ in range(2)])
+        self.s4 = nn.Sequential(Conv(w3, w4, 3, 2), *[bottleneck(w4, 96) for _ in range(6)])
+        self.s5 = nn.Sequential(Conv(w4, w5, 3, 2), *[bottleneck(w5, 160) for _ in range(3)])
+        self.context = Context(w5)
+        self.l5, self.l4 = Conv(w5, 96, 1), Conv(w4, 96, 1)
+        self.d4 = nn.Sequential(basic(96), Conv(96, 64, 3))
+        self.l3 = Conv(w3, 64, 1)
+        self.d3 = nn.Sequential(basic(64), Conv(64, 32, 3))
+        self.l2 = Conv(w2, 32, 1)
+        self.d2 = nn.Sequential(basic(32), Conv(32, 16, 3))
+        self.l1 = Conv(STEM, 16, 1)
+        self.head = nn.Conv2d(16, 4, 3, padding=1)
+        self.auxiliary = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (w5, 64, 32))
 
     def encode(self, x):
         """The encoder's features at 1/2, 1/4, 1/8, 1/16 and 1/32; what `pretrain.py` teaches."""
@@ -104,23 +143,17 @@ class Cutout(nn.Module):
         x2 = self.s2(x1)
         x3 = self.s3(x2)
         x4 = self.s4(x3)
-        return x1, x2, x3, x4, self.ctx(self.s5(x4))
+        return x1, x2, x3, x4, self.context(self.s5(x4))
 
     def forward(self, x, auxiliary=False):
-        return self.decode(self.encode(x), auxiliary)
-
-    def decode(self, features, auxiliary=False):
-        x1, x2, x3, x4, x5 = features
-        deep = double(self.up6(self.s6(x5))) if self.grown else 0
-        x5 = x5 + self.pool(F.adaptive_avg_pool2d(x5, 1)) + deep
-        y4 = self.r4(self.f4(double(self.l5(x5)) + self.l4(x4)))
-        y3 = self.f3(self.r3(double(y4) + self.l3(x3)))
-        y2 = self.f2(self.r2(double(y3) + self.l2(x2)))
-        y1 = F.relu(double(y2) + self.l1(x1))
-        out = F.pixel_shuffle(self.head(y1), 2)
+        x1, x2, x3, x4, x5 = self.encode(x)
+        y4 = self.d4(double(self.l5(x5)) + self.l4(x4))
+        y3 = self.d3(double(y4) + self.l3(x3))
+        y2 = self.d2(double(y3) + self.l2(x2))
+        out = F.pixel_shuffle(self.head(double(y2) + self.l1(x1)), 2)
         if not auxiliary:
             return out
-        return [out] + [head(y) for head, y in zip(self.aux, (x5, y4, y3))]
+        return [out] + [head(y) for head, y in zip(self.auxiliary, (x5, y4, y3))]
 
 
 def load_weights(path):
@@ -130,105 +163,9 @@ def load_weights(path):
 
 def network_of(weights):
     """The network, in evaluation mode, that a dictionary of `weights` belongs to."""
-    network = Cutout(grown="up6.conv.weight" in weights)
-    network.load_state_dict(weights, strict=False)
+    network = Cutout()
+    network.load_state_dict(weights)
     return network.eval()
-
-
-ROLES = FIRST, PARTNER, THIRD = "", "partner.", "third."  # prefixes of the networks' weights in one file
-WEIGHTS = {FIRST: 1.0, PARTNER: 0.75, THIRD: 0.75}  # in what they say together; chosen with `HALF`
-
-
-def weights_of(role, weights):
-    """The tensors of one network, by its prefix, in a dictionary of `weights`, under their own names; empty where it has none."""
-    if role == FIRST:
-        return {k: v for k, v in weights.items() if not k.startswith((PARTNER, THIRD))}
-    return {k.removeprefix(role): v for k, v in weights.items() if k.startswith(role)}
-
-
-@cache
-def scaling(channels, parts, made):
-    """Kernel of the convolution that makes `made`² pixels, as channels, of every block of `parts`², for each of `channels` by
-    itself: by area where they become fewer, between the pixels' centres where they become more."""
-    if made < parts:
-        ends, borders = np.arange(made + 1) * parts, np.arange(parts + 1) * made
-        shared = np.minimum(ends[1:, None], borders[1:]) - np.maximum(ends[:-1, None], borders[:-1])
-        rows = np.maximum(0, shared) / parts
-    else:
-        places = np.clip((np.arange(made) + 0.5) * parts / made - 0.5, 0, parts - 1)
-        rows = np.maximum(0, 1 - abs(places[:, None] - np.arange(parts)))
-    kernel = np.einsum("yi,xj,co->cyxoij", rows, rows, np.eye(channels))
-    return torch.from_numpy(kernel.reshape(channels * made**2, channels, parts, parts)).float()
-
-
-def resized(x, size):
-    """Square pictures at another size: a convolution and a pixel shuffle, because engines are slow at resizing."""
-    channels, side = int(x.shape[1]), int(x.shape[-1])
-    if side == size:
-        return x
-    block = math.gcd(side, size)
-    parts, made = side // block, size // block
-    return F.pixel_shuffle(F.conv2d(x, scaling(channels, parts, made).to(x.device), stride=parts), made)
-
-
-class Smaller(nn.Module):
-    """A network that sees photos at `THIRD_SIZE` and answers at the size that they have."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, image, auxiliary=False):
-        answers = self.network(resized(image, THIRD_SIZE), auxiliary)
-        size = int(image.shape[-1])
-        return [resized(answers[0], size), *answers[1:]] if auxiliary else resized(answers, size)
-
-
-def served(role, weights):
-    """The network of that role that a dictionary of `weights` holds, seeing photos as when it is served, or None."""
-    own = weights_of(role, weights)
-    network = network_of(own) if own else None
-    return Smaller(network).eval() if network and role == THIRD else network
-
-
-def every_network(weights):
-    """What `Mask` takes, of a dictionary of `weights`: each role's network as it is served, None for each that it lacks."""
-    return [served(role, weights) for role in ROLES]
-
-
-def joined(logits):
-    """The weighted mean of the networks' logits, a dictionary by role."""
-    return sum(WEIGHTS[role] * each for role, each in logits.items()) / sum(WEIGHTS[role] for role in logits)
-
-
-def of_mirror_image(network, image):
-    """What a network says of the mirror image, turned back."""
-    # An index instead of a flip: a plain Gather is what every engine can run.
-    backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
-    return network(image.index_select(3, backwards)).index_select(3, backwards)
-
-
-def answer(role, network, image):
-    """What the network of a role says of a photo: the first one sees the mirror image."""
-    return of_mirror_image(network, image) if role == FIRST else network(image)
-
-
-class Mask(nn.Module):
-    """What the three serve together: one network sees the mirror image, its partner (or itself again) the photo, and a third one, where
-    there is one, the photo made smaller (`Smaller`); one after the other (a batch is slower). The logits are averaged
-    (`joined`), lowered by `HALF`, and the mask is made `SHARPNESS` times steeper, which turns haze into background.
-    Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
-
-    def __init__(self, network, partner=None, third=None):
-        super().__init__()
-        self.network = network
-        self.partner = partner or network
-        self.third = third
-
-    def forward(self, image):
-        networks = zip(ROLES, (self.network, self.partner, self.third))
-        logits = {role: answer(role, network, image) for role, network in networks if network}
-        return torch.sigmoid(SHARPNESS * (joined(logits) - HALF))
 
 
 def normalise(photos):

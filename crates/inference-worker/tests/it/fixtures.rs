@@ -134,7 +134,7 @@ pub(crate) struct Brightness;
 
 impl Engine for Brightness {
     fn run(&self, input: Vec<f32>) -> Result<Tensor, EngineError> {
-        let side = 256;
+        let side = (input.len() / 3).isqrt();
         let values = input[..side * side].iter().map(|&red| f32::from(u8::from(red > 0.0)));
         Ok(Tensor { shape: vec![1, 1, side, side], values: values.collect() })
     }

@@ -157,10 +157,7 @@ def recoloured(photo, rng, distortions):
 
 def sharpened(photo, rng, distortions):
     """A large photo that was shrunk is sharper than one that was stored small: unsharp masking by a random amount."""
-    least, greatest = distortions.sharpness
-    if least == greatest:
-        return photo
-    amount = rng.uniform(least, greatest)
+    amount = rng.uniform(*distortions.sharpness)
     return cv2.addWeighted(photo, 1 + amount, cv2.GaussianBlur(photo, (0, 0), SHARPENED_RADIUS), -amount, 0)
 
 

@@ -12,7 +12,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -24,7 +25,7 @@ def evaluate(mask, pictures, size, limit=None):
         image = normalise(torch.from_numpy(photo.copy())[None].to(device))
         alpha = mask(image)[0, 0].cpu().numpy()
         if size != pictures.size:
-            alpha = data.cv2.resize(alpha, (pictures.size, pictures.size))
+            alpha = cv2.resize(alpha, (pictures.size, pictures.size))
         scores.add(alpha, np.asarray(pictures.masks[row]).astype(np.float32) / 255)
     return {name: round(float(value), 4) for name, value in scores.summary().items()}
 

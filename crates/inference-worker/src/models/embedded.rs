@@ -22,7 +22,7 @@ pub(super) static EMBEDDED: [Embedded; 2] = [
     },
     Embedded {
         name: "quality",
-        about: "the same, more often right, in half as much time again",
+        about: "the same, with cleaner outlines, in twice the time",
         manifest: include_str!("../../../../models/quality.toml"),
         weights: include_bytes!("../../../../models/quality.onnx"),
     },

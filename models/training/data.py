@@ -163,7 +163,7 @@ def stretch(picture, size):
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.BILINEAR))
 
 
-def prepare(root, cache, leave_out=(), size=PREPARED_SIZE):
+def prepare(root, cache, leave_out=()):
     """Decode every set below `root` into `cache`; returns the opened `Pictures`, without the pairs of the sets `leave_out`."""
     cache = Path(cache)
     cache.mkdir(parents=True, exist_ok=True)
@@ -171,9 +171,9 @@ def prepare(root, cache, leave_out=(), size=PREPARED_SIZE):
     for name, *item in list_items(root):
         sets.setdefault(name, []).append(item)
     for name, items in sets.items():
-        if prepared(cache, name, size) != [[ident, kind] for ident, _, _, kind in items]:
-            decode(cache, name, items, size)
-    return Pictures(cache, list(sets), size, leave_out)
+        if prepared(cache, name, PREPARED_SIZE) != [[ident, kind] for ident, _, _, kind in items]:
+            decode(cache, name, items, PREPARED_SIZE)
+    return Pictures(cache, list(sets), PREPARED_SIZE, leave_out)
 
 
 def prepared(cache, name, size):

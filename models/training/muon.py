@@ -48,6 +48,6 @@ def aimed(gradient, average):
     return gradient.lerp(average, MOMENTUM).flatten(1)
 
 
-def steps_towards(aims, precision=torch.float32):
+def steps_towards(aims, precision):
     """The steps along aims, in rates; `precision` is what the rounds compute in."""
     return [step.float() * (LENGTH * max(step.shape) ** 0.5) for step in balanced([aim.to(precision) for aim in aims])]

@@ -24,9 +24,9 @@ GRID = 8  # positions a side that self-attention knows by heart, between which i
 class Conv(nn.Module):
     """Convolution with bias, then ReLU unless `act` is off."""
 
-    def __init__(self, inputs, outputs, kernel, stride=1, dilation=1, act=True):
+    def __init__(self, inputs, outputs, kernel, stride=1, act=True):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv.bias)
         self.act = act

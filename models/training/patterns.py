@@ -46,11 +46,8 @@ def turned(rng):
 
 
 def stripes(rng):
-    across, along = turned(rng)
-    if rng.random() < 0.5:
-        across, along = along, across
-    wave = np.sin(np.pi * across / width(rng))
-    return between(rng, wave)
+    across = turned(rng)[int(rng.random() < 0.5)]
+    return between(rng, np.sin(np.pi * across / width(rng)))
 
 
 def checks(rng):

@@ -30,7 +30,7 @@ def arguments():
     p.add_argument("photos", type=Path, help="folder of photos, searched to the bottom")
     p.add_argument("out", type=Path)
     p.add_argument("--weights", type=Path, nargs="+", required=True)
-    p.add_argument("--sizes", type=int, nargs="+", default=[192, 256])
+    p.add_argument("--sizes", type=int, nargs="+", default=[288, 384])
     p.add_argument("--limit", type=int, help="this many photos, drawn at random")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from data import PHOTO_SUFFIXES, stretch
 from network import load_weights, network_of, normalise
-from served import HALF, of_mirror_image
+from served import HALF, mirrored
 
 LONGEST_SIDE = 352  # of the copies, as in the other sets
 SHARPNESS = 1.5
@@ -45,7 +45,7 @@ def agreed(networks, photo, sizes, device):
     for size in sizes:
         x = normalise(torch.from_numpy(stretch(photo, size).copy())[None].to(device))
         for network in networks:
-            for y in (network(x), of_mirror_image(network, x)):
+            for y in (network(x), mirrored(network(mirrored(x)))):
                 logits.append(F.interpolate(y, size=photo.shape[:2], mode="bilinear") - HALF)
     return torch.sigmoid(SHARPNESS * torch.stack(logits).mean(0))[0, 0].cpu().numpy()
 

@@ -19,7 +19,7 @@ from torch import nn
 
 import losses
 from masters import Optimizer
-from network import ENCODED, Cutout, Norm, load_weights, normalise
+from network import ENCODED, Cutout, Norm, load_weights, normalise, pooled
 from schedule import rate_share, size_at
 
 SAVED_EVERY, LOOKED_EVERY = 240, 1200  # seconds
@@ -65,6 +65,7 @@ class Lesson:
             missing = network.load_state_dict(load_weights(init), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
+        network.presence.requires_grad_(False)  # for presence.py, when the encoder stands still
         self.network = network.to(args.device, self.type, memory_format=torch.channels_last)
         for module in network.modules():
             if isinstance(module, Norm):
@@ -108,7 +109,7 @@ class Lesson:
 
     def names(self, photos):
         """The logits of the classes of uint8 photos [N, S, S, 3]."""
-        return self.network.naming(self.network.encode(self.inputs(photos))[-1].mean((2, 3)))
+        return self.network.naming(pooled(self.network.encode(self.inputs(photos))))
 
     def naming_loss(self, photos, classes):
         return losses.naming(self.names(photos), torch.from_numpy(classes).to(self.args.device))

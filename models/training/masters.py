@@ -23,7 +23,7 @@ class Optimizer:
     """Holds `weights`, in full precision, by name, and `averaged`, their running mean; writes the former to the network."""
 
     def __init__(self, network):
-        named = dict(network.named_parameters())
+        named = {name: p for name, p in network.named_parameters() if p.requires_grad}
         self.parameters = list(named.values())
         self.weights = {name: p.detach().float().clone() for name, p in named.items()}
         self.averaged = {name: w.clone() for name, w in self.weights.items()}

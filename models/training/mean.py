@@ -8,11 +8,12 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from network import load_weights
+from network import is_presence, load_weights
 
 
 def mean(old, new, share):
-    """`share` of `new`, the rest of `old`; both by name."""
+    """`share` of `new`, the rest of `old`; both by name. `presence.py` is to be run on it anew."""
+    old, new = ({name: tensor for name, tensor in weights.items() if not is_presence(name)} for weights in (old, new))
     if old.keys() != new.keys():
         raise SystemExit("not of the same network")
     return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}

@@ -18,6 +18,7 @@ STEM = 24  # channels at 1/2
 WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
 ENCODED = WIDTHS[-1]  # channels of the encoder's last output
 HEADS = 8  # of the self-attention
+TAKEN_FOR_GRANTED = 10.0  # logit of there being a subject until `presence.py` has taught to tell
 GRID = 8  # positions a side that self-attention knows by heart, between which it guesses on larger and smaller maps
 
 
@@ -113,10 +114,16 @@ class Context(nn.Module):
         return tokens.transpose(1, 2).reshape(n, width, high, wide).contiguous(memory_format=torch.channels_last)
 
 
+def pooled(features):
+    """What the encoder says of the whole photo [N, D]: the mean of its last output."""
+    return features[-1].mean((2, 3))
+
+
 class Cutout(nn.Module):
     """Input float [N, 3, S, S], normalised, S a multiple of 32; output logits [N, 1, S, S].
 
-    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision."""
+    With `auxiliary` the coarse logits at 1/32, 1/16 and 1/8 come along, for deep supervision; `seen` gives beside the mask whether
+    there is a subject at all."""
 
     def __init__(self):
         super().__init__()
@@ -136,6 +143,9 @@ class Cutout(nn.Module):
         self.l1 = Conv(STEM, 16, 1)
         self.head = nn.Conv2d(16, 4, 3, padding=1)
         self.auxiliary = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (w5, 64, 32))
+        self.presence = nn.Linear(ENCODED, 1)
+        nn.init.zeros_(self.presence.weight)
+        nn.init.constant_(self.presence.bias, TAKEN_FOR_GRANTED)
 
     def encode(self, x):
         """The encoder's features at 1/2, 1/4, 1/8, 1/16 and 1/32; what `pretrain.py` teaches."""
@@ -146,7 +156,15 @@ class Cutout(nn.Module):
         return x1, x2, x3, x4, self.context(self.s5(x4))
 
     def forward(self, x, auxiliary=False):
-        x1, x2, x3, x4, x5 = self.encode(x)
+        return self.decode(self.encode(x), auxiliary)
+
+    def seen(self, x):
+        """The mask's logits and, as `presence.py` taught it, the logit [N] of there being a subject."""
+        features = self.encode(x)
+        return self.decode(features), self.presence(pooled(features))[:, 0]
+
+    def decode(self, features, auxiliary=False):
+        x1, x2, x3, x4, x5 = features
         y4 = self.d4(double(self.l5(x5)) + self.l4(x4))
         y3 = self.d3(double(y4) + self.l3(x3))
         y2 = self.d2(double(y3) + self.l2(x2))
@@ -161,10 +179,16 @@ def load_weights(path):
     return {k: v.float() for k, v in load_file(path).items()}
 
 
+def is_presence(name):
+    """Whether a tensor of that name is of the layer that tells whether there is a subject, which belongs to the very encoder it was fitted to."""
+    return name.startswith("presence.")
+
+
 def network_of(weights):
-    """The network, in evaluation mode, that a dictionary of `weights` belongs to."""
+    """The network, in evaluation mode, that a dictionary of `weights` belongs to; without `presence.py`'s layer it takes a subject for granted."""
     network = Cutout()
-    network.load_state_dict(weights)
+    untaught = {name: tensor for name, tensor in network.state_dict().items() if is_presence(name)}
+    network.load_state_dict(untaught | weights)
     return network.eval()
 
 

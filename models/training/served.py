@@ -17,10 +17,11 @@ from network import network_of
 SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
 HALF = 0.4  # the logit that counts as half: weights learned with dear borders draw a little too much
 BLOCKS = 32  # a side, that tell how sure a mask is
-SURE = 8.0  # logit that the surest block of a mask is raised to, where there seems to be a subject
-STANDING_OUT = 8.5  # height of the surest block above the mean of its mask from which there seems to be one: haze has no such peak
-NOTHING = -12.0, -1.0  # logits of the surest block below which there seems to be none whatever its height, and above which there is one
-STEEPNESS = 3.0  # how many times its height above that limit a mask may be raised by
+SURE = 8.0  # logit of a mask's surest block up to which it may be raised; below minus this no mask is lowered
+EVEN = -1.0  # logit of there being a subject from which the surest block is at least half
+STEEPNESS = 6.0  # how fast the surest block follows that logit
+WEIGHT = 0.3  # of the surest block beside it where a mask is to be lowered
+LENIENCE = 12.0  # what the surest block may have where it and that logit outweigh each other
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,16 @@ class Model:
 MODELS = {"builtin": Model(288), "quality": Model(320, smaller=288)}
 
 
-def raised(logits):
-    """Logits [N, 1, S, S], each mask raised until its surest block is sure, or by less or nothing where even that block says that
-    nothing is there and hardly stands out. So a subject that is found with doubt everywhere is not lost, and a photo may still have none."""
+def decided(logits, presence):
+    """Logits [N, 1, S, S], each mask moved as a whole by what `presence`, the logit [N] of there being a subject, says of it. Where there is
+    one, it is raised until its surest block is sure, so that none is lost that is found with doubt everywhere; where there is none, it is
+    lowered the further the surer that is, unless its surest block insists."""
     block = int(logits.shape[-1]) // BLOCKS
-    blocks = logits.reshape(-1, 1, BLOCKS, block, BLOCKS, block).mean((3, 5))
-    surest = blocks.amax((2, 3), keepdim=True)
-    nothing = (blocks.mean((2, 3), keepdim=True) + STANDING_OUT).clamp(*NOTHING)
-    return logits + torch.minimum(STEEPNESS * (surest - nothing), SURE - surest).clamp(min=0)
+    surest = logits.reshape(-1, 1, BLOCKS, block, BLOCKS, block).mean((3, 5)).amax((2, 3), keepdim=True)
+    presence = presence.reshape(-1, 1, 1, 1)
+    least = (STEEPNESS * (presence - EVEN)).clamp(max=SURE)
+    most = (STEEPNESS * (presence + WEIGHT * surest) + LENIENCE).clamp(min=-SURE)
+    return logits - surest + torch.maximum(torch.minimum(surest, most), least)
 
 
 @cache
@@ -69,30 +72,30 @@ def resized(x, size):
     return F.pixel_shuffle(F.conv2d(x, scaling(channels, parts, made).to(x.device), stride=parts), made)
 
 
-def of_mirror_image(network, image):
-    """What a network says of the mirror image, turned back."""
+def mirrored(x):
+    """Pictures [N, C, S, S] turned left to right."""
     # An index instead of a flip: a plain Gather is what every engine can run.
-    backwards = torch.arange(image.shape[-1] - 1, -1, -1, device=image.device)
-    return network(image.index_select(3, backwards)).index_select(3, backwards)
+    return x.index_select(3, torch.arange(x.shape[-1] - 1, -1, -1, device=x.device))
 
 
 class Served(nn.Module):
-    """The network's logits, lowered by `HALF`, made `SHARPNESS` times steeper and `raised`: of the photo or, where there is a `smaller`
-    size, the mean of those of its mirror image and of the photo at that size. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
+    """The network's logits, lowered by `HALF`, made `SHARPNESS` times steeper and `decided`: of the photo or, where there is a `smaller`
+    size, the mean of what it says of its mirror image and of the photo at that size. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
 
     def __init__(self, network, smaller=None):
         super().__init__()
         self.network, self.smaller = network, smaller
 
     def forward(self, image):
-        logits = self.logits(image)
-        return torch.sigmoid(raised(SHARPNESS * (logits - HALF)))
+        logits, presence = self.seen(image)
+        return torch.sigmoid(decided(SHARPNESS * (logits - HALF), presence))
 
-    def logits(self, image):
+    def seen(self, image):
         if self.smaller is None:
-            return self.network(image)
-        again = resized(self.network(resized(image, self.smaller)), int(image.shape[-1]))
-        return (of_mirror_image(self.network, image) + again) / 2
+            return self.network.seen(image)
+        turned, presence = self.network.seen(mirrored(image))
+        again, still = self.network.seen(resized(image, self.smaller))
+        return (mirrored(turned) + resized(again, int(image.shape[-1]))) / 2, (presence + still) / 2
 
 
 def served(weights, name):

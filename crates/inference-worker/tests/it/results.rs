@@ -163,6 +163,6 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let service = InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
-    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-16");
+    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-17");
     assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-17");
 }

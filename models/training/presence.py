@@ -84,7 +84,7 @@ def main():
     network = network_of(weights).to(args.device, memory_format=torch.channels_last)
     pictures = data.prepare(args.data, args.cache, args.leave_out)
     if not len(pictures.backgrounds):
-        raise SystemExit(f"{args.data} has no photos without a mask to learn nothing from")
+        raise SystemExit(f"{args.data} has no photos without a mask, which would teach what nothing looks like")
     features, there = examples(network, pictures, args)
     weight, bias = regression(features, there)
     right = ((features @ weight[0] + bias > 0) == (there > 0)).float()

@@ -164,6 +164,7 @@ class Cutout(nn.Module):
         return self.decode(features), self.presence(pooled(features))[:, 0]
 
     def decode(self, features, auxiliary=False):
+        """The mask's logits, and with `auxiliary` the coarse ones, of what `encode` gives."""
         x1, x2, x3, x4, x5 = features
         y4 = self.d4(double(self.l5(x5)) + self.l4(x4))
         y3 = self.d3(double(y4) + self.l3(x3))

@@ -49,7 +49,7 @@ def examples(network, pictures, args):
     features, there = [], []
     for number in range(max(len(samplers), args.samples // BATCH)):
         photos, masks, _ = samplers[number % len(samplers)].batch(BATCH, MODELS["builtin"].size)
-        x = normalise(torch.from_numpy(photos).to(args.device)).contiguous(memory_format=torch.channels_last)
+        x = normalise(torch.from_numpy(photos).to(args.device))
         share = masks.mean((1, 2, 3))
         sure = (share == 0) | (share >= LEAST_SUBJECT)
         features.append(pooled(network.encode(x)).cpu()[sure])

@@ -21,7 +21,7 @@ SURE = 8.0  # logit of a mask's surest block up to which it may be raised; below
 EVEN = -1.0  # logit of there being a subject from which the surest block is at least half
 STEEPNESS = 6.0  # how fast the surest block follows that logit
 WEIGHT = 0.3  # of the surest block beside it where a mask is to be lowered
-LENIENCE = 12.0  # what the surest block may have where it and that logit outweigh each other
+LENIENCE = 12.0  # what the surest block may have where it and that logit balance each other
 
 
 @dataclass(frozen=True)

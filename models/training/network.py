@@ -17,6 +17,7 @@ STD = (0.229, 0.224, 0.225)
 STEM = 24  # channels at 1/2
 WIDTHS = (48, 112, 192, 320)  # channels of the stages at 1/4, 1/8, 1/16 and 1/32
 ENCODED = WIDTHS[-1]  # channels of the encoder's last output
+SUMMARISED = 2 * (WIDTHS[-2] + WIDTHS[-1])  # mean and deviation of each channel of its last two
 HEADS = 8  # of the self-attention
 TAKEN_FOR_GRANTED = 10.0  # logit of there being a subject until `presence.py` has taught to tell
 GRID = 8  # positions a side that self-attention knows by heart, between which it guesses on larger and smaller maps
@@ -119,6 +120,14 @@ def pooled(features):
     return features[-1].mean((2, 3))
 
 
+def summarised(features):
+    """How much there is of everything in the photo, and how far it stands out: mean and deviation over all positions of the encoder's last
+    two outputs [N, SUMMARISED]."""
+    means = [x.mean((2, 3), keepdim=True) for x in features[-2:]]
+    deviations = [(x - mean).square().mean((2, 3)).sqrt() for x, mean in zip(features[-2:], means)]
+    return torch.cat([mean.flatten(1) for mean in means] + deviations, 1)
+
+
 class Cutout(nn.Module):
     """Input float [N, 3, S, S], normalised, S a multiple of 32; output logits [N, 1, S, S].
 
@@ -143,7 +152,7 @@ class Cutout(nn.Module):
         self.l1 = Conv(STEM, 16, 1)
         self.head = nn.Conv2d(16, 4, 3, padding=1)
         self.auxiliary = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in (w5, 64, 32))
-        self.presence = nn.Linear(ENCODED, 1)
+        self.presence = nn.Linear(SUMMARISED, 1)
         nn.init.zeros_(self.presence.weight)
         nn.init.constant_(self.presence.bias, TAKEN_FOR_GRANTED)
 
@@ -161,7 +170,7 @@ class Cutout(nn.Module):
     def seen(self, x):
         """The mask's logits and, as `presence.py` taught it, the logit [N] of there being a subject."""
         features = self.encode(x)
-        return self.decode(features), self.presence(pooled(features))[:, 0]
+        return self.decode(features), self.presence(summarised(features))[:, 0]
 
     def decode(self, features, auxiliary=False):
         """The mask's logits, and with `auxiliary` the coarse ones, of what `encode` gives."""

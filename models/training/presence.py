@@ -1,7 +1,8 @@
 """Teach trained weights to tell whether a photo shows a subject at all: `python presence.py DATA run/wide.safetensors`.
 
-A mask in doubt is either a subject that is hard to see or the haze of a photo that shows nothing. What the encoder says of the whole photo
-tells them apart far better than the mask's height: a logistic regression on it, of photos nearly as they are and as many pieces of surroundings.
+A mask in doubt is either a subject that is hard to see or the haze of a photo that shows nothing. What the encoder says of the whole photo,
+and how much that differs from place to place, tells them apart far better than the mask's height: a logistic regression on it, of photos nearly
+as they are, some closer looks at subjects, and as many pieces of surroundings.
 The network itself stands still, so this comes last, after every lesson and every mean of weights; it writes into the given file.
 """
 
@@ -17,12 +18,12 @@ from safetensors.torch import save_file
 
 import data
 from augment import GENTLE, LEAST_SUBJECT, Sampler
-from network import load_weights, network_of, normalise, pooled
+from network import is_presence, load_weights, network_of, normalise, summarised
 from served import MODELS
 
 # Subjects pasted on surroundings, so that the ground alone does not tell that there is none; surroundings in pieces, because a whole room or
 # street may have something in it that stands out.
-WITH_SUBJECT = replace(GENTLE, background=0.0, closer=0.0, pasted=0.12)
+WITH_SUBJECT = replace(GENTLE, background=0.0, closer=0.06, pasted=0.12)
 WITHOUT = replace(GENTLE, background=1.0, cover=(-1.0, 0.0))
 BATCH = 16
 SHRINKAGE = 0.012  # weight decay of the regression, on features of unit variance
@@ -34,7 +35,7 @@ def arguments():
     p.add_argument("data", help="folder of sets, see data.py")
     p.add_argument("weights", type=Path)
     p.add_argument("--cache", type=Path, default=Path("run/cache"))
-    p.add_argument("--samples", type=int, default=8000)
+    p.add_argument("--samples", type=int, default=12_000)
     p.add_argument("--leave-out", nargs="+", default=[], metavar="SET", help="sets that are not to be learned from")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -52,7 +53,7 @@ def examples(network, pictures, args):
         x = normalise(torch.from_numpy(photos).to(args.device))
         share = masks.mean((1, 2, 3))
         sure = (share == 0) | (share >= LEAST_SUBJECT)
-        features.append(pooled(network.encode(x)).cpu()[sure])
+        features.append(summarised(network.encode(x)).cpu()[sure])
         there.append(torch.from_numpy(share > 0).float()[sure])
         if number % 50 == 0:
             print(f"{number * BATCH} of {args.samples} samples", flush=True)
@@ -80,7 +81,7 @@ def regression(features, there):
 def main():
     args = arguments()
     cv2.setNumThreads(1)
-    weights = load_weights(args.weights)
+    weights = {name: tensor for name, tensor in load_weights(args.weights).items() if not is_presence(name)}
     network = network_of(weights).to(args.device, memory_format=torch.channels_last)
     pictures = data.prepare(args.data, args.cache, args.leave_out)
     if not len(pictures.backgrounds):

@@ -18,10 +18,10 @@ SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
 HALF = 0.4  # the logit that counts as half: weights learned with dear borders draw a little too much
 BLOCKS = 32  # a side, that tell how sure a mask is
 SURE = 8.0  # logit of a mask's surest block up to which it may be raised; below minus this no mask is lowered
-EVEN = -1.0  # logit of there being a subject from which the surest block is at least half
+EVEN = -0.75  # logit of there being a subject from which the surest block is at least half
 STEEPNESS = 6.0  # how fast the surest block follows that logit
 WEIGHT = 0.3  # of the surest block beside it where a mask is to be lowered
-LENIENCE = 12.0  # what the surest block may have where it and that logit balance each other
+LENIENCE = 10.5  # what the surest block may have where it and that logit balance each other
 
 
 @dataclass(frozen=True)

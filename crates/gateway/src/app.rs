@@ -7,7 +7,10 @@ use runtime::{metrics::Metrics, shutdown::Shutdown};
 use tokio_util::task::TaskTracker;
 use validation::Limits;
 
-use crate::{client_address::TrustedProxies, removal::UploadPolicy};
+use crate::{
+    client_address::TrustedProxies,
+    removal::{AnswerPolicy, UploadPolicy},
+};
 
 /// Shared by every request; cheap parts are cloned, the rest borrowed.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     /// How uploads are read.
     pub(crate) uploads: UploadPolicy,
+    /// How answers are delivered.
+    pub(crate) answers: AnswerPolicy,
     /// Whose word on the client's address counts.
     pub(crate) proxies: TrustedProxies,
     /// How long a caller waits once its upload is complete.

@@ -13,6 +13,9 @@ pub const DEFAULTS: &str = include_str!("gateway.toml");
 /// a process of its own needs.
 pub const SERVICES_DEFAULTS: &str = include_str!("services.toml");
 
+/// A BMP of 10000 × 10000 pixels with alpha, as base64 in JSON.
+const LARGEST_ANSWER: u64 = 512 * 1024 * 1024;
+
 /// The `[gateway]` section; `gateway.toml` documents each key.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,12 @@ pub struct GatewayConfig {
     pub upload_seconds: u64,
     /// Seconds that an upload may pause.
     pub upload_pause_seconds: u64,
+    /// Bytes of answers held in memory at once.
+    pub answer_memory_bytes: u64,
+    /// Seconds for a whole answer.
+    pub answer_seconds: u64,
+    /// Seconds that a client may take nothing of an answer.
+    pub answer_pause_seconds: u64,
     /// Seconds an idle connection is kept.
     pub keep_alive_seconds: u64,
     /// Seconds from the complete upload to the answer.
@@ -71,6 +80,10 @@ impl GatewayConfig {
                 format!("must hold one picture in JSON: at least {least}, three times the largest");
             return Err(ConfigError::Rejected { key: "gateway.upload_memory_bytes", reason });
         }
+        if self.answer_memory_bytes < LARGEST_ANSWER {
+            let reason = format!("must hold the largest answer: at least {LARGEST_ANSWER}");
+            return Err(ConfigError::Rejected { key: "gateway.answer_memory_bytes", reason });
+        }
         self.reject_zeros()
     }
 
@@ -79,6 +92,8 @@ impl GatewayConfig {
             ("gateway.header_seconds", self.header_seconds),
             ("gateway.upload_seconds", self.upload_seconds),
             ("gateway.upload_pause_seconds", self.upload_pause_seconds),
+            ("gateway.answer_seconds", self.answer_seconds),
+            ("gateway.answer_pause_seconds", self.answer_pause_seconds),
             ("gateway.deadline_seconds", self.deadline_seconds),
         ];
         match seconds.into_iter().find(|(_, value)| *value == 0) {
@@ -125,6 +140,9 @@ mod tests {
             "gateway.upload_seconds",
             "gateway.upload_pause_seconds",
             "gateway.header_seconds",
+            "gateway.answer_memory_bytes",
+            "gateway.answer_seconds",
+            "gateway.answer_pause_seconds",
             "gateway.deadline_seconds",
         ] {
             let error = with(key, 0).expect_err(key);

@@ -10,7 +10,10 @@ use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
 use validation::NotAnObject;
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    removal::{UploadBody, UploadPolicy},
+};
 
 /// Far above what a form of accounts needs.
 const MAX_BYTES: usize = 16 * 1024;
@@ -22,16 +25,18 @@ impl JsonFields {
     /// Reads the body.
     ///
     /// # Errors
-    /// 415 for another content type, 400 for anything but a small object.
+    /// 415 for another content type, 400 for anything but a small object, 408
+    /// for one that is too slow.
     pub(crate) async fn read(
         request: &HttpRequest,
         payload: web::Payload,
+        policy: &UploadPolicy,
     ) -> Result<Self, ApiError> {
         if !is_json(request) {
             let message = "Unsupported content type. Use application/json.";
             return Err(ApiError::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
-        let body = read_bounded(payload, MAX_BYTES).await?;
+        let body = read_bounded(request, payload, policy, MAX_BYTES).await?;
         let object = serde_json::from_slice(&body);
         object.map(Self).map_err(|_| ApiError::bad_request(NotAnObject.to_string()))
     }
@@ -58,19 +63,25 @@ fn is_json(request: &HttpRequest) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
-/// The whole body, if it has at most `limit` bytes. What is beyond is left
-/// unread; the server closes the connection after the answer.
+/// The whole body, if it has at most `limit` bytes and comes as fast as an
+/// upload must. What is beyond is left unread; the server closes the connection
+/// after the answer.
 pub(crate) async fn read_bounded(
-    mut payload: web::Payload,
+    request: &HttpRequest,
+    payload: web::Payload,
+    policy: &UploadPolicy,
     limit: usize,
 ) -> Result<web::Bytes, ApiError> {
+    let mut stream = UploadBody::new(request.headers(), payload, policy);
     let mut body = web::BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| ApiError::bad_request("The request body ended early."))?;
+    while let Some(Ok(chunk)) = stream.next().await {
         if body.len() + chunk.len() > limit {
             return Err(ApiError::bad_request("The request body is too large."));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body.freeze())
+    match stream.failure() {
+        Some(error) => Err(error),
+        None => Ok(body.freeze()),
+    }
 }

@@ -17,6 +17,7 @@ mod config;
 mod credentials;
 mod edge;
 mod error;
+mod identity;
 mod json_fields;
 mod landing;
 mod reference;

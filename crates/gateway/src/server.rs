@@ -20,7 +20,7 @@ use crate::{
     client_address::TrustedProxies,
     config::GatewayConfig,
     edge,
-    removal::UploadPolicy,
+    removal::{AnswerPolicy, UploadPolicy},
     routes,
 };
 
@@ -95,6 +95,7 @@ pub fn build(
         billing,
         limits: config.limits(),
         uploads: UploadPolicy::new(config),
+        answers: AnswerPolicy::new(config),
         proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         deadline: config.deadline(),
         metrics: Metrics::install()?,

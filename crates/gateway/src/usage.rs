@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use validation::{UsageQuery, UsageScope};
 
-use crate::{app::App, credentials::Credentials, error::ApiError};
+use crate::{app::App, credentials::Credentials, error::ApiError, identity::first_told};
 
 /// Counters of a calendar month or of one billing window.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,9 +129,11 @@ pub(crate) async fn membership_usage(
     app: Data<App>,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Credentials::api_key(request.headers(), app.proxies.client_of(&request))?;
-    let parameters = Query::<Vec<(String, String)>>::from_query(request.query_string())
-        .map_err(|_| ApiError::bad_request("The query string cannot be read."))?;
-    let answer = match UsageQuery::parse(&parameters, OffsetDateTime::now_utc())? {
+    let query = match query_of(&request) {
+        Ok(query) => query,
+        Err(fault) => return Err(first_told(&app, caller, fault).await),
+    };
+    let answer = match query {
         UsageQuery::Windows => {
             let list = ListBillingCyclesRequest { caller: Some(caller) };
             UsageAnswer::Cycles(app.billing.list_billing_cycles(list).await?.into())
@@ -142,6 +144,12 @@ pub(crate) async fn membership_usage(
         }
     };
     Ok(HttpResponse::Ok().json(answer))
+}
+
+fn query_of(request: &HttpRequest) -> Result<UsageQuery, ApiError> {
+    let parameters = Query::<Vec<(String, String)>>::from_query(request.query_string())
+        .map_err(|_| ApiError::bad_request("The query string cannot be read."))?;
+    Ok(UsageQuery::parse(&parameters, OffsetDateTime::now_utc())?)
 }
 
 fn usage_request(

@@ -1,11 +1,12 @@
 //! JSON bodies, brought to the same raw text that a form would have sent.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::RawFields;
+use crate::{Field, RawFields};
 
 /// The body is no JSON object.
 #[derive(Debug, thiserror::Error)]
@@ -32,17 +33,57 @@ impl<'a> JsonRequest<'a> {
     ///
     /// [`NotAnObject`] when the body is anything but one JSON object.
     pub fn parse(body: &'a [u8]) -> Result<Self, NotAnObject> {
-        let members: BTreeMap<Cow<'a, str>, &'a RawValue> =
-            serde_json::from_slice(body).map_err(|_| NotAnObject)?;
-        let text = |value: &&'a RawValue| raw_text(value);
+        let members: Members<'a> = serde_json::from_slice(body).map_err(|_| NotAnObject)?;
+        let fields = members.fields.iter();
         Ok(Self {
-            image: members.get("image").and_then(text),
-            fields: members
-                .iter()
-                .filter(|(name, _)| *name != "image")
-                .filter_map(|(name, value)| Some((name, raw_text(value)?)))
+            image: members.image.and_then(raw_text),
+            fields: fields
+                .filter_map(|(field, value)| Some((field.name(), raw_text(value)?)))
                 .collect(),
         })
+    }
+}
+
+/// The members that are known. The others are read and forgotten, so that a body
+/// of many costs no more than its bytes.
+#[derive(Default)]
+struct Members<'a> {
+    image: Option<&'a RawValue>,
+    fields: Vec<(Field, &'a RawValue)>,
+}
+
+impl<'a> Members<'a> {
+    fn insert(&mut self, name: &str, value: &'a RawValue) {
+        if name == "image" {
+            self.image = Some(value);
+        } else if let Some(field) = Field::option_named(name) {
+            self.fields.retain(|(known, _)| *known != field);
+            self.fields.push((field, value));
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        while let Some((name, value)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
+            members.insert(&name, value);
+        }
+        Ok(members)
     }
 }
 
@@ -87,6 +128,7 @@ mod tests {
             (r#"{"w": "caf\u00e9\n!"}"#, Some("café\n!")),
             (r#"{"\u0077": 7}"#, Some("7")),
             (r#"{"w": 1, "w": 2}"#, Some("2")),
+            (r#"{"w": 1, "w": null}"#, None),
             (r#"{"w": null}"#, None),
             (r#"{"w": ""}"#, None),
             (r#"{"other": 1}"#, None),

@@ -83,7 +83,7 @@ pub(crate) async fn create_key(
     app: Data<App>,
 ) -> Result<HttpResponse, ApiError> {
     let session_token = Credentials::session(request.headers())?;
-    let name = JsonFields::read(&request, payload).await?.text("name")?;
+    let name = JsonFields::read(&request, payload, &app.uploads).await?.text("name")?;
     let created = app.billing.create_key(pb::CreateKeyRequest { session_token, name }).await?;
     let info = created.info.unwrap_or_default().into();
     Ok(HttpResponse::Created().json(NewKey { info, key: created.key }))

@@ -54,7 +54,7 @@ pub(crate) async fn open_checkout(
     app: Data<App>,
 ) -> Result<Json<Redirect>, ApiError> {
     let session_token = Credentials::session(request.headers())?;
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let item = match (fields.optional_text("plan")?, fields.optional_text("pack")?) {
         (Some(plan), None) => Item::Plan(plan),
         (None, Some(pack)) => Item::Pack(pack),
@@ -93,7 +93,7 @@ pub(crate) async fn stripe_webhook(
 ) -> Result<HttpResponse, ApiError> {
     let signature = request.headers().get("Stripe-Signature");
     let signature = signature.and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let payload = read_bounded(payload, MAX_EVENT_BYTES).await?;
+    let payload = read_bounded(&request, payload, &app.uploads, MAX_EVENT_BYTES).await?;
     if signature.is_empty() {
         return Err(ApiError::bad_request("The 'Stripe-Signature' header is missing."));
     }

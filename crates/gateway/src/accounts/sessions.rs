@@ -90,7 +90,7 @@ pub(crate) async fn register(
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let call = pb::RegisterRequest {
         email: fields.text("email")?,
         password: fields.text("password")?,
@@ -110,7 +110,7 @@ pub(crate) async fn verify(
     payload: Payload,
     app: Data<App>,
 ) -> Result<Json<Done>, ApiError> {
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let call = pb::VerifyEmailRequest {
         token: fields.text("token")?,
         address: app.proxies.client_of(&request),
@@ -128,7 +128,7 @@ pub(crate) async fn login(
     payload: Payload,
     app: Data<App>,
 ) -> Result<Json<SignedIn>, ApiError> {
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let call = pb::LoginRequest {
         email: fields.text("email")?,
         password: fields.text("password")?,
@@ -157,7 +157,7 @@ pub(crate) async fn request_reset(
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let call = pb::RequestPasswordResetRequest {
         email: fields.text("email")?,
         address: app.proxies.client_of(&request),
@@ -176,7 +176,7 @@ pub(crate) async fn confirm_reset(
     payload: Payload,
     app: Data<App>,
 ) -> Result<Json<Done>, ApiError> {
-    let fields = JsonFields::read(&request, payload).await?;
+    let fields = JsonFields::read(&request, payload, &app.uploads).await?;
     let call = pb::ConfirmPasswordResetRequest {
         token: fields.text("token")?,
         password: fields.text("password")?,

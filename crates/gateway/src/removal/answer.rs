@@ -3,14 +3,16 @@
 use actix_web::{
     HttpResponse,
     http::header::{ACCEPT, HeaderMap, VARY},
+    web::Bytes,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use proto::{CutOut, billing_v1::RateStatus, inference_v1::ImageFormat};
+use proto::{CutOut, ServiceError, billing_v1::RateStatus, inference_v1::ImageFormat};
 use serde::Serialize;
 use utoipa::ToSchema;
 use validation::OutputFormat;
 
-use crate::error::rate_headers;
+use super::delivery::AnswerPolicy;
+use crate::error::{ApiError, rate_headers};
 
 /// The bytes of the finished picture.
 #[derive(ToSchema)]
@@ -34,6 +36,9 @@ pub(crate) struct CutOutJson {
     #[schema(example = "webp")]
     format: &'static str,
 }
+
+/// Bytes of the JSON besides the data URL.
+const ROOM_FOR_THE_REST: usize = 128;
 
 /// How the answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,36 +67,47 @@ impl Representation {
         if json > picture { Self::Json } else { Self::Bytes }
     }
 
+    /// The answer, whose cost is not told yet.
+    ///
+    /// # Errors
+    /// 503 when there is no memory for it.
     pub(super) fn answer(
         self,
         cut_out: CutOut,
-        charged: u32,
         rate: Option<RateStatus>,
-    ) -> HttpResponse {
+        policy: &AnswerPolicy,
+    ) -> Result<HttpResponse, ApiError> {
         let mut response = HttpResponse::Ok();
         response
             .insert_header((VARY, "Accept"))
-            .insert_header(("X-Credits-Charged", charged))
             .insert_header(("X-Width", cut_out.width))
             .insert_header(("X-Height", cut_out.height))
-            .insert_header(("X-Model", cut_out.model))
+            .insert_header(("X-Model", cut_out.model.as_str()))
             .insert_header(("X-Processing-Ms", cut_out.processing_ms));
         if let Some(rate) = rate {
             rate_headers(&mut response, &rate);
         }
         let format = output_format(cut_out.format);
-        match self {
-            Self::Bytes => response.content_type(format.content_type()).body(cut_out.image),
-            Self::Json => {
-                let data = BASE64_STANDARD.encode(&cut_out.image);
-                response.json(CutOutJson {
-                    image: format!("data:{};base64,{data}", format.content_type()),
-                    width: cut_out.width,
-                    height: cut_out.height,
-                    format: format.name(),
-                })
-            }
-        }
+        let (kind, body) = match self {
+            Self::Bytes => (format.content_type(), cut_out.image),
+            Self::Json => ("application/json", CutOutJson::write(cut_out, format)?),
+        };
+        Ok(response.content_type(kind).body(policy.deliver(body)?))
+    }
+}
+
+impl CutOutJson {
+    fn write(cut_out: CutOut, format: OutputFormat) -> Result<Bytes, ApiError> {
+        let mut image = format!("data:{};base64,", format.content_type());
+        BASE64_STANDARD.encode_string(&cut_out.image, &mut image);
+        let (width, height) = (cut_out.width, cut_out.height);
+        // Far the larger of the two is gone before the text is copied.
+        drop(cut_out);
+        let answer = Self { image, width, height, format: format.name() };
+        let mut text = Vec::with_capacity(answer.image.len() + ROOM_FOR_THE_REST);
+        serde_json::to_writer(&mut text, &answer)
+            .map_err(|error| ServiceError::internal(error.to_string()))?;
+        Ok(text.into())
     }
 }
 

@@ -23,7 +23,7 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep, sleep_until};
 use validation::{Message, Rejection};
 
-use super::memory::UploadMemory;
+use super::memory::Memory;
 use crate::{config::GatewayConfig, error::ApiError};
 
 /// How often the largest file is counted before the connection is given up.
@@ -35,7 +35,7 @@ pub(crate) struct UploadPolicy {
     /// The largest picture file, in bytes.
     pub(crate) max_image_bytes: u64,
     /// Where uploads are kept.
-    pub(crate) memory: UploadMemory,
+    pub(crate) memory: Memory,
     whole: Duration,
     pause: Duration,
 }
@@ -44,7 +44,7 @@ impl UploadPolicy {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
         Self {
             max_image_bytes: config.max_image_bytes,
-            memory: UploadMemory::new(config.upload_memory_bytes),
+            memory: Memory::new(config.upload_memory_bytes),
             whole: Duration::from_secs(config.upload_seconds),
             pause: Duration::from_secs(config.upload_pause_seconds),
         }

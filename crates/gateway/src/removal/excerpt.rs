@@ -6,6 +6,7 @@ use std::ops::Range;
 use validation::{JsonRequest, RawFields};
 
 use super::{inline, submission::Received};
+use crate::error::ApiError;
 
 /// Bytes kept of one text. No valid value is near it, and messages echo only
 /// the beginning.
@@ -44,14 +45,24 @@ impl Excerpt {
 
     /// The picture, if it was that which was too long or another that was whole,
     /// and the fields.
-    pub(super) fn finish(self, max_image_bytes: u64) -> (Option<Received>, RawFields) {
+    ///
+    /// # Errors
+    /// 400 when something else was too long.
+    pub(super) fn finish(
+        mut self,
+        max_image_bytes: u64,
+    ) -> Result<(Option<Received>, RawFields), ApiError> {
+        if let Some(text) = self.text.take() {
+            self.close(&text);
+        }
         let request = JsonRequest::parse(&self.kept).ok();
-        let whole = request.as_ref().and_then(|request| request.image.as_deref());
-        let image = match self.picture {
-            None if request.is_some() => whole.map(inline::decode),
-            letters => Some(inline::too_large(letters.unwrap_or_default(), max_image_bytes)),
+        let picture = self.picture.map(inline::of_letters);
+        let image = match (picture, &request) {
+            (Some(picture), _) if picture.size > max_image_bytes => Some(picture),
+            (None, Some(request)) => request.image.as_deref().map(inline::decode),
+            _ => return Err(ApiError::bad_request("The request body is too large.")),
         };
-        (image, request.map(|request| request.fields).unwrap_or_default())
+        Ok((image, request.map(|request| request.fields).unwrap_or_default()))
     }
 
     fn step(&mut self, byte: u8) {
@@ -121,7 +132,7 @@ mod tests {
         for chunk in body.as_bytes().chunks(1000) {
             excerpt.take(chunk);
         }
-        excerpt.finish(0)
+        excerpt.finish(0).expect("told")
     }
 
     fn size(body: &str) -> Option<u64> {
@@ -145,7 +156,7 @@ mod tests {
 
     #[test]
     fn fields_are_kept_wherever_they_stand() {
-        let filler = "\\\"é\\\\".repeat(10_000);
+        let filler = "\\\"é\\\\A".repeat(10_000);
         let body = format!(
             "{{\"w\": \"a\\\"b\", \"image\": \"{filler}\", \"angle\": 500, \"mask\": \"{filler}\"}}"
         );
@@ -165,9 +176,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_is_too_large() {
-        for body in ["[".repeat(300_000), "{\"image\": \"".to_owned() + &"x".repeat(10_000)] {
-            assert_eq!(size(&body), Some(1));
+    fn a_picture_that_ends_early_has_its_size_so_far() {
+        assert_eq!(size(&("{\"image\": \"".to_owned() + &"x".repeat(10_000))), Some(7500));
+    }
+
+    #[test]
+    fn not_the_picture_is_blamed_for_the_rest() {
+        let picture = format!("{{\"image\": \"{}\", \"note\": 1}}", "QUJD".repeat(10_000));
+        for body in ["[".repeat(300_000), picture] {
+            let mut excerpt = Excerpt::default();
+            excerpt.take(body.as_bytes());
+            assert!(excerpt.finish(30_000).is_err());
         }
     }
 }

@@ -94,7 +94,9 @@ async fn receive_image(
     policy: &UploadPolicy,
 ) -> Result<(Bytes, u64), ApiError> {
     let mut kept = Keeper::new(policy.max_image_bytes, body.announced());
+    let mut turns = Turns::default();
     while let Some(chunk) = part.next().await {
+        turns.pass().await;
         kept.take(&chunk.map_err(|error| malformed(body, &error))?, lease, |_| ())?;
     }
     Ok(kept.finish())
@@ -102,12 +104,30 @@ async fn receive_image(
 
 async fn receive_text(mut part: Field, body: &UploadBody) -> Result<String, ApiError> {
     let mut text = Vec::new();
+    let mut turns = Turns::default();
     while let Some(chunk) = part.next().await {
+        turns.pass().await;
         let chunk = chunk.map_err(|error| malformed(body, &error))?;
         let room = MAX_TEXT - text.len();
         text.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Lets others have their turn: the parser cuts a part at every carriage return,
+/// and a body that is there already never makes it wait.
+#[derive(Default)]
+struct Turns(u32);
+
+impl Turns {
+    const PIECES: u32 = 256;
+
+    async fn pass(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(Self::PIECES) {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// A body of nothing at all is a form without fields; some clients send that

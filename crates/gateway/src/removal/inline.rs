@@ -25,9 +25,9 @@ pub(super) fn encoded_limit(max_image_bytes: u64) -> u64 {
 }
 
 /// A picture of so many letters of base64 that came with a body too long to
-/// keep; nothing but its size is left of it, which is then too large.
-pub(super) fn too_large(letters: u64, max_image_bytes: u64) -> Received {
-    let size = (letters / 4 * 3 + letters % 4 * 3 / 4).max(max_image_bytes + 1);
+/// keep; nothing but its size is left of it.
+pub(super) fn of_letters(letters: u64) -> Received {
+    let size = letters / 4 * 3 + letters % 4 * 3 / 4;
     Received { file_name: None, bytes: Bytes::new(), size }
 }
 
@@ -104,9 +104,8 @@ mod tests {
 
     #[test]
     fn sizes_of_bodies_and_pictures() {
-        assert_eq!(too_large(4_000_000, 10).size, 3_000_000);
-        assert_eq!(too_large(4_000_002, 10).size, 3_000_001, "padding is no letter");
-        assert_eq!(too_large(4, 10).size, 11);
+        assert_eq!(of_letters(4_000_000).size, 3_000_000);
+        assert_eq!(of_letters(4_000_002).size, 3_000_001, "padding is no letter");
         assert!(encoded_limit(3_000_000) >= 4_000_000);
     }
 }

@@ -1,8 +1,9 @@
-//! The bound on what uploads occupy, over all requests.
+//! The bound on what pictures occupy on their way in or out, over all requests.
 //!
 //! Each upload leases memory as its bytes arrive and gives it back when the
-//! request ends. When none is left, the request is refused at once: waiting
-//! would let slow senders hold up everybody.
+//! request ends; each answer holds its own until it is taken. When none is left,
+//! the request is refused at once: waiting would let slow clients hold up
+//! everybody.
 
 use std::sync::Arc;
 
@@ -11,15 +12,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The grain of a lease.
 const UNIT: u64 = 64 * 1024;
 
-/// Memory for uploads.
+/// Memory that all uploads, or all answers, share.
 #[derive(Debug, Clone)]
-pub(crate) struct UploadMemory(Arc<Semaphore>);
+pub(crate) struct Memory(Arc<Semaphore>);
 
 /// No memory is left.
 #[derive(Debug)]
 pub(crate) struct Exhausted;
 
-impl UploadMemory {
+impl Memory {
     pub(crate) fn new(bytes: u64) -> Self {
         let units = usize::try_from(bytes / UNIT).unwrap_or(usize::MAX);
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn leases_are_bounded_and_returned() {
-        let memory = UploadMemory::new(4 * UNIT);
+        let memory = Memory::new(4 * UNIT);
         let mut one = memory.lease();
         one.grow(1).expect("one unit");
         one.grow(UNIT - 1).expect("still the same unit");

@@ -7,6 +7,7 @@
 
 mod answer;
 mod body;
+mod delivery;
 mod disposition;
 mod excerpt;
 mod form;
@@ -20,32 +21,35 @@ use std::time::Instant;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::HeaderMap,
+    http::header::{HeaderMap, HeaderName},
     web::{self, Data},
 };
 use proto::{
     RemoveJob,
-    billing_v1::{Caller, IdentifyRequest, caller::Credential},
     inference_v1::{ImageFormat, RenderSpec},
 };
 use validation::{Colour, Options, OutputFormat};
 
 use self::{
     answer::Representation,
-    body::UploadBody,
     idempotency::IdempotencyKey,
     reservation::Reservation,
     submission::{Accepted, Submission},
 };
 pub(crate) use self::{
     answer::{CutOutJson, PictureFile},
-    body::UploadPolicy,
+    body::{UploadBody, UploadPolicy},
+    delivery::AnswerPolicy,
     submission::{JsonUpload, Upload},
 };
-use crate::{app::App, credentials::Credentials, error::ApiError, request_id::RequestId};
+use crate::{
+    app::App, credentials::Credentials, error::ApiError, identity::first_told,
+    request_id::RequestId,
+};
 
 /// What one picture costs.
 const CREDITS: u32 = 1;
+const CREDITS_CHARGED: HeaderName = HeaderName::from_static("x-credits-charged");
 
 /// Removes the background of one picture.
 ///
@@ -124,9 +128,11 @@ async fn serve(
         model: None,
     };
     let cut_out = app.inference.run(job, |stage| tracing::debug!(?stage, "working")).await?;
-    let rate = reservation.rate();
-    let charged = reservation.commit().await;
-    Ok(Representation::wanted(headers).answer(cut_out, charged, rate))
+    // There must be room for the answer before anything is charged.
+    let representation = Representation::wanted(headers);
+    let mut response = representation.answer(cut_out, reservation.rate(), &app.answers)?;
+    response.headers_mut().insert(CREDITS_CHARGED, reservation.commit().await.into());
+    Ok(response)
 }
 
 /// Reads the request and judges it without regard to the caller.
@@ -142,20 +148,6 @@ async fn judge(
         .await
         .map_err(|_| ApiError::busy("the blocking pool is gone"))??;
     Ok((idempotency_key, accepted))
-}
-
-/// What the sender of a faulty request is told: that its key, its token or its
-/// account may not call at all, where that is so, and else the fault.
-async fn first_told(app: &App, caller: Caller, fault: ApiError) -> ApiError {
-    if matches!(caller.credential, None | Some(Credential::Anonymous(_))) || !fault.is_of_request()
-    {
-        return fault;
-    }
-    let asked = app.billing.identify(IdentifyRequest { caller: Some(caller) }).await;
-    match asked.map_err(ApiError::from) {
-        Err(refusal) if refusal.is_of_identity() => refusal,
-        _ => fault,
-    }
 }
 
 /// The options as the worker reads them.

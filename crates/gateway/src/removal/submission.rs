@@ -5,7 +5,7 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderMap},
     },
-    web::{Bytes, BytesMut, Query},
+    web::{self, Bytes, BytesMut, Query},
 };
 use futures_util::StreamExt as _;
 use imaging::Size;
@@ -187,11 +187,17 @@ async fn receive_json(body: &UploadBody, policy: &UploadPolicy) -> Result<Submis
     let mut excerpt = Excerpt::default();
     let collected = collect(body, room, &mut lease, |chunk| excerpt.take(chunk)).await?;
     let Collected::Whole(text) = collected else {
-        let (image, fields) = excerpt.finish(policy.max_image_bytes);
+        let (image, fields) = excerpt.finish(policy.max_image_bytes)?;
         return Ok(Submission { image, fields, lease });
     };
+    web::block(move || read_json(&text, lease))
+        .await
+        .map_err(|_| ApiError::busy("the blocking pool is gone"))?
+}
+
+fn read_json(text: &[u8], mut lease: Lease) -> Result<Submission, ApiError> {
     let request =
-        JsonRequest::parse(&text).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        JsonRequest::parse(text).map_err(|error| ApiError::bad_request(error.to_string()))?;
     lease.grow(request.image.as_ref().map_or(0, |image| image.len() as u64)).map_err(full)?;
     let image = request.image.as_deref().map(inline::decode);
     Ok(Submission { image, fields: request.fields, lease })
@@ -291,5 +297,5 @@ impl Keeper {
 }
 
 pub(super) fn full(_: super::memory::Exhausted) -> ApiError {
-    ApiError::busy("upload memory is used up")
+    ApiError::busy("memory for pictures is used up")
 }

@@ -1,6 +1,7 @@
 //! The gateway over real sockets, with scripted services behind it.
 
 mod accounts;
+mod answers;
 mod app;
 mod disconnect;
 mod errors;

@@ -50,6 +50,14 @@ async fn an_oversized_picture_in_json_keeps_the_other_faults() {
 }
 
 #[tokio::test]
+async fn a_picture_is_not_blamed_for_what_comes_beside_it() {
+    let app = Setup::new().set("max_image_bytes", 4 * MB).start();
+    let image = BASE64_STANDARD.encode(fat(MB));
+    let body = json!({ "image": image, "note": "n".repeat(10 * MB) });
+    expect_error(app.post("/rmbg").json(&body), 400, "The request body is too large.").await;
+}
+
+#[tokio::test]
 async fn the_largest_file_is_taken() {
     let app = TestApp::start();
     let response = app.rmbg(file("a.png", fat(50 * MB))).send().await.expect("answer");
@@ -142,6 +150,23 @@ async fn a_stalled_upload_is_ended() {
     let _ = read.await.expect("an answer in time");
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains(r#"{"error":"The upload took too long.","status":408}"#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stalled_body_is_ended_everywhere() {
+    let app = Setup::new().set("upload_pause_seconds", 1).start();
+    for path in ["/api/auth/login", "/api/stripe/webhook"] {
+        let mut stream = app.connect().await;
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Stripe-Signature: t=1,v1=00\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.expect("head");
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(Duration::from_secs(8), stream.read_exact(&mut answer));
+        read.await.expect("in time").expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 408", "{path}");
+    }
 }
 
 #[tokio::test]

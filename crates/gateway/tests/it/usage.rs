@@ -1,6 +1,6 @@
 //! `GET /api/membership-usage`: what becomes of each parameter.
 
-use proto::billing_v1 as pb;
+use proto::{ErrorCode, ServiceError, billing_v1 as pb};
 use serde_json::json;
 
 use crate::app::{Setup, TestApp, expect_error, json as call};
@@ -99,6 +99,12 @@ async fn faulty_parameters() {
     for (query, message) in cases {
         expect_error(ask(&app, query), 400, message).await;
     }
+}
+
+#[tokio::test]
+async fn a_bad_key_comes_before_faulty_parameters() {
+    let app = Setup::new().refusing(ServiceError::new(ErrorCode::InvalidApiKey, "why")).start();
+    expect_error(ask(&app, "year=x"), 401, "invalid api key").await;
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ from torch import nn
 from network import network_of
 
 SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
-HALF = 0.4  # the logit that counts as half: weights learned with dear borders draw a little too much
+HALF = 0.2  # the logit that counts as half: weights learned with dear borders draw a little too much
 BLOCKS = 32  # a side, that tell how sure a mask is
 SURE = 8.0  # logit of a mask's surest block up to which it may be raised; below minus this no mask is lowered
 EVEN = -0.75  # logit of there being a subject from which the surest block is at least half

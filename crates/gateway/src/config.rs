@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use runtime::config::ConfigError;
 use serde::Deserialize;
 
+use crate::removal::SHARE_OF_ORDINARY;
+
 /// The embedded defaults of the `[gateway]` section.
 pub const DEFAULTS: &str = include_str!("gateway.toml");
 
@@ -13,8 +15,10 @@ pub const DEFAULTS: &str = include_str!("gateway.toml");
 /// a process of its own needs.
 pub const SERVICES_DEFAULTS: &str = include_str!("services.toml");
 
-/// A BMP of 10000 × 10000 pixels with alpha, as base64 in JSON.
-const LARGEST_ANSWER: u64 = 512 * 1024 * 1024;
+/// A PNG of 10000 × 10000 pixels with alpha that does not get smaller, as base64
+/// in JSON, beside the part of memory that such answers cannot use.
+const LEAST_ANSWER_MEMORY: u64 =
+    512 * 1024 * 1024 / (SHARE_OF_ORDINARY - 1) * SHARE_OF_ORDINARY + 1024 * 1024;
 
 /// The `[gateway]` section; `gateway.toml` documents each key.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,7 +48,7 @@ pub struct GatewayConfig {
     pub answer_memory_bytes: u64,
     /// Seconds for a whole answer.
     pub answer_seconds: u64,
-    /// Seconds that a client may take nothing of an answer.
+    /// Seconds in which a client must take the next piece of an answer.
     pub answer_pause_seconds: u64,
     /// Seconds an idle connection is kept.
     pub keep_alive_seconds: u64,
@@ -80,8 +84,8 @@ impl GatewayConfig {
                 format!("must hold one picture in JSON: at least {least}, three times the largest");
             return Err(ConfigError::Rejected { key: "gateway.upload_memory_bytes", reason });
         }
-        if self.answer_memory_bytes < LARGEST_ANSWER {
-            let reason = format!("must hold the largest answer: at least {LARGEST_ANSWER}");
+        if self.answer_memory_bytes < LEAST_ANSWER_MEMORY {
+            let reason = format!("must hold the largest answer: at least {LEAST_ANSWER_MEMORY}");
             return Err(ConfigError::Rejected { key: "gateway.answer_memory_bytes", reason });
         }
         self.reject_zeros()

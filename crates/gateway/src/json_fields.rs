@@ -72,7 +72,8 @@ pub(crate) async fn read_bounded(
     policy: &UploadPolicy,
     limit: usize,
 ) -> Result<web::Bytes, ApiError> {
-    let mut stream = UploadBody::new(request.headers(), payload, policy);
+    let policy = policy.of_at_most(limit);
+    let mut stream = UploadBody::new(request.headers(), payload, &policy);
     let mut body = web::BytesMut::new();
     while let Some(Ok(chunk)) = stream.next().await {
         if body.len() + chunk.len() > limit {

@@ -1,11 +1,12 @@
 //! Binding, serving and leaving.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{any::Any, io, net::SocketAddr, time::Duration};
 
 use actix_cors::Cors;
 use actix_web::{
     App as Routes, HttpServer,
     middleware::from_fn,
+    rt::net::TcpStream,
     web::{self, Data},
 };
 use proto::{BillingHandle, InferenceHandle};
@@ -114,6 +115,7 @@ fn bind(
     let failed = |source| BuildError::Bind { address: config.listen.clone(), source };
     let app = app.clone();
     let origins = config.cors_origins.clone();
+    let pause = Duration::from_secs(config.answer_pause_seconds);
     let server = HttpServer::new(move || {
         Routes::new()
             .app_data(app.clone())
@@ -128,6 +130,7 @@ fn bind(
     .tcp_nodelay(true)
     .client_request_timeout(Duration::from_secs(config.header_seconds))
     .client_disconnect_timeout(FAREWELL)
+    .on_connect(move |connection, _| hang_up_after(connection, pause))
     .keep_alive(Duration::from_secs(config.keep_alive_seconds))
     // A closed connection ends its request, and with it the work and the
     // reservation. The price: clients that close their sending side early.
@@ -170,6 +173,21 @@ impl Server {
         served.unwrap_or(Ok(()))
     }
 }
+
+/// Has the system end a connection whose client takes nothing for `pause`
+/// (`TCP_USER_TIMEOUT`, RFC 5482): the server waits for it without a limit.
+#[cfg(target_os = "linux")]
+fn hang_up_after(connection: &dyn Any, pause: Duration) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+    let millis = u32::try_from(pause.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, millis) {
+        tracing::debug!(%error, "a connection without a limit");
+    }
+}
+
+/// Elsewhere the system's own limits hold.
+#[cfg(not(target_os = "linux"))]
+fn hang_up_after(_: &dyn Any, _: Duration) {}
 
 fn threads(configured: usize) -> usize {
     match configured {

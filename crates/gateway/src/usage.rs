@@ -1,7 +1,8 @@
 //! `GET /api/membership-usage`: what a key's account has used.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError as _,
+    http::StatusCode,
     web::{Data, Query},
 };
 use proto::billing_v1::{
@@ -131,7 +132,7 @@ pub(crate) async fn membership_usage(
     let caller = Credentials::api_key(request.headers(), app.proxies.client_of(&request))?;
     let query = match query_of(&request) {
         Ok(query) => query,
-        Err(fault) => return Err(first_told(&app, caller, fault).await),
+        Err(fault) => return Err(first_told(&app, caller, fault, is_of_key).await),
     };
     let answer = match query {
         UsageQuery::Windows => {
@@ -144,6 +145,11 @@ pub(crate) async fn membership_usage(
         }
     };
     Ok(HttpResponse::Ok().json(answer))
+}
+
+/// Accounts that may make no pictures may still ask what they have used.
+fn is_of_key(refusal: &ApiError) -> bool {
+    refusal.status_code() == StatusCode::UNAUTHORIZED
 }
 
 fn query_of(request: &HttpRequest) -> Result<UsageQuery, ApiError> {

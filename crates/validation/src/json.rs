@@ -53,12 +53,14 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn insert(&mut self, name: &str, value: &'a RawValue) {
-        if name == "image" {
-            self.image = Some(value);
-        } else if let Some(field) = Field::option_named(name) {
-            self.fields.retain(|(known, _)| *known != field);
-            self.fields.push((field, value));
+    fn insert(&mut self, name: Name, value: &'a RawValue) {
+        match name {
+            Name::Image => self.image = Some(value),
+            Name::Option(field) => {
+                self.fields.retain(|(known, _)| *known != field);
+                self.fields.push((field, value));
+            }
+            Name::Other => {}
         }
     }
 }
@@ -80,10 +82,41 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Members::default();
-        while let Some((name, value)) = map.next_entry::<Cow<'_, str>, &RawValue>()? {
-            members.insert(&name, value);
+        while let Some((name, value)) = map.next_entry::<Name, &RawValue>()? {
+            members.insert(name, value);
         }
         Ok(members)
+    }
+}
+
+/// The name of a member, as far as it matters.
+#[derive(Clone, Copy)]
+enum Name {
+    Image,
+    Option(Field),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+        Ok(match name {
+            "image" => Name::Image,
+            _ => Field::option_named(name).map_or(Name::Other, Name::Option),
+        })
     }
 }
 

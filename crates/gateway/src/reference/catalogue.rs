@@ -11,6 +11,7 @@ const DEAD_LINK: &str = "this link is invalid or has expired";
 const NOTHING_SOLD: &str = "nothing is sold here";
 const TOO_LARGE: &str = "The request body is too large.";
 const ENDED_EARLY: &str = "The request body ended early.";
+const TOO_SLOW: &str = "The upload took too long.";
 
 /// Status and body of every error of an operation: its own, then those that any
 /// can have. None for those that cannot fail.
@@ -79,6 +80,7 @@ fn json_body(names: &[&str]) -> Vec<(u16, Value)> {
         bad(&NotAnObject.to_string()),
         bad(TOO_LARGE),
         bad(ENDED_EARLY),
+        error(408, TOO_SLOW),
         error(415, "Unsupported content type. Use application/json."),
     ];
     texts.chain(whole).collect()
@@ -101,6 +103,7 @@ fn webhook_errors() -> Vec<(u16, Value)> {
         bad("not a Stripe event: id is missing"),
         bad(TOO_LARGE),
         bad(ENDED_EARLY),
+        error(408, TOO_SLOW),
     ]
 }
 
@@ -124,13 +127,14 @@ fn removal_errors() -> Vec<(u16, Value)> {
         bad("The form has too many fields."),
         bad("Malformed multipart/form-data body."),
         bad(ENDED_EARLY),
+        bad(TOO_LARGE),
         bad(&NotAnObject.to_string()),
         bad("'Idempotency-Key' must be at most 255 visible ASCII characters"),
         bad(service::KEY_AND_TOKEN),
         unauthorized(service::INVALID_API_KEY),
         unauthorized(service::INVALID_SESSION),
         error(403, service::EMAIL_NOT_VERIFIED),
-        error(408, "The upload took too long."),
+        error(408, TOO_SLOW),
         error(415, "Unsupported content type. Use multipart/form-data or application/json."),
         limited("rate_limited", service::RATE_LIMITED),
         limited("daily_limit", service::DAILY_LIMIT),

@@ -3,11 +3,10 @@
 use actix_web::{
     HttpResponse,
     http::header::{ACCEPT, HeaderMap, VARY},
-    web::Bytes,
+    web::{self, Bytes},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use proto::{CutOut, ServiceError, billing_v1::RateStatus, inference_v1::ImageFormat};
-use serde::Serialize;
+use proto::{CutOut, billing_v1::RateStatus, inference_v1::ImageFormat};
 use utoipa::ToSchema;
 use validation::OutputFormat;
 
@@ -21,7 +20,8 @@ use crate::error::{ApiError, rate_headers};
 pub(crate) struct PictureFile(Vec<u8>);
 
 /// The finished picture in JSON.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "read by the reference; written by hand")]
 pub(crate) struct CutOutJson {
     /// A `data:` URL.
     #[schema(example = "data:image/webp;base64,UklGRg==")]
@@ -71,7 +71,7 @@ impl Representation {
     ///
     /// # Errors
     /// 503 when there is no memory for it.
-    pub(super) fn answer(
+    pub(super) async fn answer(
         self,
         cut_out: CutOut,
         rate: Option<RateStatus>,
@@ -88,26 +88,44 @@ impl Representation {
             rate_headers(&mut response, &rate);
         }
         let format = output_format(cut_out.format);
-        let (kind, body) = match self {
-            Self::Bytes => (format.content_type(), cut_out.image),
-            Self::Json => ("application/json", CutOutJson::write(cut_out, format)?),
+        let lease = policy.lease(self.room(cut_out.image.len()))?;
+        let body = match self {
+            Self::Bytes => cut_out.image,
+            Self::Json => web::block(move || CutOutJson::write(&cut_out, format))
+                .await
+                .map_err(|_| ApiError::busy("the blocking pool is gone"))?,
         };
-        Ok(response.content_type(kind).body(policy.deliver(body)?))
+        response.content_type(self.content_type(format));
+        Ok(response.body(policy.deliver(body, lease)))
+    }
+
+    /// Bytes that the answer of a picture of so many takes at most.
+    fn room(self, image: usize) -> u64 {
+        match self {
+            Self::Bytes => image as u64,
+            Self::Json => (image.div_ceil(3) * 4 + ROOM_FOR_THE_REST) as u64,
+        }
+    }
+
+    fn content_type(self, format: OutputFormat) -> &'static str {
+        match self {
+            Self::Bytes => format.content_type(),
+            Self::Json => "application/json",
+        }
     }
 }
 
 impl CutOutJson {
-    fn write(cut_out: CutOut, format: OutputFormat) -> Result<Bytes, ApiError> {
-        let mut image = format!("data:{};base64,", format.content_type());
-        BASE64_STANDARD.encode_string(&cut_out.image, &mut image);
-        let (width, height) = (cut_out.width, cut_out.height);
-        // Far the larger of the two is gone before the text is copied.
-        drop(cut_out);
-        let answer = Self { image, width, height, format: format.name() };
-        let mut text = Vec::with_capacity(answer.image.len() + ROOM_FOR_THE_REST);
-        serde_json::to_writer(&mut text, &answer)
-            .map_err(|error| ServiceError::internal(error.to_string()))?;
-        Ok(text.into())
+    /// Written by hand, because the data URL may have hundreds of megabytes: it
+    /// is encoded where it stays. Nothing in it needs escaping.
+    fn write(cut_out: &CutOut, format: OutputFormat) -> Bytes {
+        let room = cut_out.image.len().div_ceil(3) * 4 + ROOM_FOR_THE_REST;
+        let mut text = String::with_capacity(room);
+        text += &format!(r#"{{"image":"data:{};base64,"#, format.content_type());
+        BASE64_STANDARD.encode_string(&cut_out.image, &mut text);
+        let (width, height, name) = (cut_out.width, cut_out.height, format.name());
+        text += &format!(r#"","width":{width},"height":{height},"format":"{name}"}}"#);
+        text.into()
     }
 }
 
@@ -168,5 +186,28 @@ mod tests {
             assert_eq!(Representation::wanted(&headers), expected, "{accept}");
         }
         assert_eq!(Representation::wanted(&HeaderMap::new()), Representation::Bytes);
+    }
+
+    #[test]
+    fn json_fits_its_room() {
+        for length in [0, 1, 2, 3, 1000] {
+            let cut_out = CutOut {
+                image: vec![7; length].into(),
+                width: 10_000,
+                height: 10_000,
+                format: ImageFormat::Jpeg,
+                model: String::new(),
+                processing_ms: 0,
+            };
+            let text = CutOutJson::write(&cut_out, OutputFormat::Jpeg);
+            assert!(text.len() as u64 <= Representation::Json.room(length), "{length}");
+            let json: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+            let image = BASE64_STANDARD.encode(&cut_out.image);
+            let expected = serde_json::json!({
+                "image": format!("data:image/jpeg;base64,{image}"),
+                "width": 10_000, "height": 10_000, "format": "jpeg",
+            });
+            assert_eq!(json, expected);
+        }
     }
 }

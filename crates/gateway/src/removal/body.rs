@@ -49,6 +49,11 @@ impl UploadPolicy {
             pause: Duration::from_secs(config.upload_pause_seconds),
         }
     }
+
+    /// As fast, but of at most so many bytes.
+    pub(crate) fn of_at_most(&self, bytes: usize) -> Self {
+        Self { max_image_bytes: bytes as u64, ..self.clone() }
+    }
 }
 
 /// Why a body was not read to its end.

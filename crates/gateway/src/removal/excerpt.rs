@@ -65,6 +65,13 @@ impl Excerpt {
         Ok((image, request.map(|request| request.fields).unwrap_or_default()))
     }
 
+    /// Whether the latest text is the picture's name, however it is escaped.
+    fn picture_is_next(&self) -> bool {
+        let quoted = self.latest.start.saturating_sub(1)..=self.latest.end;
+        let name = self.kept.get(quoted).and_then(|text| serde_json::from_slice(text).ok());
+        name.is_some_and(|name: String| name == "image")
+    }
+
     fn step(&mut self, byte: u8) {
         match self.text.take() {
             Some(text) if byte == b'"' && !text.escaping => self.close(&text),
@@ -90,7 +97,7 @@ impl Excerpt {
     fn close(&mut self, text: &Text) {
         if !text.cut {
             self.latest = text.start..self.kept.len();
-        } else if self.kept.get(self.latest.clone()) == Some(b"image") {
+        } else if self.picture_is_next() {
             self.picture = Some(text.letters);
         }
         self.keep(b'"');
@@ -173,6 +180,12 @@ mod tests {
         let body = format!("{{\"image\": \"aGk=\", \"note\": \"{filler}\"}}");
         assert_eq!(excerpt(&body).0.map(|image| image.bytes), Some("hi".into()));
         assert_eq!(size(&format!("{{\"note\": \"{filler}\"}}")), None);
+    }
+
+    #[test]
+    fn names_may_have_escapes() {
+        let body = format!("{{\"im\\u0061ge\": \"{}\"}}", "QUJD".repeat(10_000));
+        assert_eq!(size(&body), Some(30_000));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use self::{
 pub(crate) use self::{
     answer::{CutOutJson, PictureFile},
     body::{UploadBody, UploadPolicy},
-    delivery::AnswerPolicy,
+    delivery::{AnswerPolicy, SHARE_OF_ORDINARY},
     submission::{JsonUpload, Upload},
 };
 use crate::{
@@ -112,7 +112,9 @@ async fn serve(
     let caller = credentials.into_caller(app.proxies.client_of(request));
     let (idempotency_key, accepted) = match judge(headers, body, app).await {
         Ok(judged) => judged,
-        Err(fault) => return Err(first_told(app, caller, fault).await),
+        Err(fault) => {
+            return Err(first_told(app, caller, fault, ApiError::is_of_identity).await);
+        }
     };
     let deadline = Instant::now() + app.deadline;
 
@@ -130,7 +132,7 @@ async fn serve(
     let cut_out = app.inference.run(job, |stage| tracing::debug!(?stage, "working")).await?;
     // There must be room for the answer before anything is charged.
     let representation = Representation::wanted(headers);
-    let mut response = representation.answer(cut_out, reservation.rate(), &app.answers)?;
+    let mut response = representation.answer(cut_out, reservation.rate(), &app.answers).await?;
     response.headers_mut().insert(CREDITS_CHARGED, reservation.commit().await.into());
     Ok(response)
 }

@@ -297,5 +297,5 @@ impl Keeper {
 }
 
 pub(super) fn full(_: super::memory::Exhausted) -> ApiError {
-    ApiError::busy("memory for pictures is used up")
+    ApiError::busy("memory for uploads is used up")
 }

@@ -10,6 +10,7 @@ use crate::app::{Setup, TestApp, finish, photo};
 
 /// Of two such answers only one has room.
 const HUGE: usize = 300 * 1024 * 1024;
+const LONG: Duration = Duration::from_secs(60);
 
 fn huge() -> FakeInference {
     FakeInference::answering(|job| CutOut { image: vec![0; HUGE].into(), ..finish(&job) })
@@ -39,10 +40,10 @@ async fn status(app: &TestApp, form: multipart::Form) -> u16 {
 async fn unread_answers_share_bounded_memory_and_end() {
     let app = Setup::new()
         .inference(huge())
-        .set("answer_memory_bytes", 512 * 1024 * 1024)
-        .set("answer_pause_seconds", 2)
+        .set("answer_memory_bytes", 640 * 1024 * 1024)
+        .set("answer_pause_seconds", 8)
         .start();
-    let stream = unread(&app).await;
+    let mut stream = unread(&app).await;
     assert_eq!(status(&app, photo()).await, 503);
     app.journal.await_entry("release").await;
     let charged = app.journal.entries().into_iter().filter(|entry| entry == "commit").count();
@@ -50,8 +51,11 @@ async fn unread_answers_share_bounded_memory_and_end() {
 
     let started = Instant::now();
     while status(&app, photo()).await == 503 {
-        assert!(started.elapsed() < Duration::from_secs(30), "memory is not given back");
+        assert!(started.elapsed() < LONG, "memory is not given back");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    drop(stream);
+    let mut sink = tokio::io::sink();
+    let rest = tokio::time::timeout(LONG, tokio::io::copy(&mut stream, &mut sink)).await;
+    let taken = rest.expect("the connection ends").unwrap_or(0);
+    assert!(taken < HUGE as u64, "{taken}");
 }

@@ -114,6 +114,10 @@ pub fn merged(
     if region.size.pixels() == 0 {
         return Err(ImagingError::MismatchedSize("empty region".into()));
     }
+    let same_cells = (whole.width(), whole.height()) == (closer.width(), closer.height());
+    if region == Region::whole(photo) && same_cells {
+        return cell_by_cell(whole, closer);
+    }
     let across =
         Side::new((whole.width(), closer.width()), photo.width, (region.left, region.size.width));
     let down = Side::new(
@@ -140,6 +144,22 @@ pub fn merged(
         }));
     }
     Matte::new(values, across.cells as u32, down.cells as u32)
+}
+
+/// Two mattes of the same cells put together.
+fn cell_by_cell(one: &Matte, other: &Matte) -> Result<Matte, ImagingError> {
+    let pairs = one.values().iter().zip(other.values());
+    let values = pairs.map(|(&one, &other)| even_mean(one, other)).collect();
+    Matte::new(values, one.width(), one.height())
+}
+
+/// The value whose log-odds are the mean of two values': by geometric means, which are several
+/// times as fast as logarithms.
+fn even_mean(one: f32, other: f32) -> f32 {
+    const { assert!(WEIGHT == 0.5) };
+    let (one, other) = (one.clamp(DOUBT, 1.0 - DOUBT), other.clamp(DOUBT, 1.0 - DOUBT));
+    let (present, absent) = ((one * other).sqrt(), ((1.0 - one) * (1.0 - other)).sqrt());
+    present / (present + absent)
 }
 
 fn log_odds(matte: &Matte) -> Vec<f32> {

@@ -103,7 +103,7 @@ impl Representation {
     fn room(self, image: usize) -> u64 {
         match self {
             Self::Bytes => image as u64,
-            Self::Json => (image.div_ceil(3) * 4 + ROOM_FOR_THE_REST) as u64,
+            Self::Json => CutOutJson::room(image) as u64,
         }
     }
 
@@ -116,11 +116,14 @@ impl Representation {
 }
 
 impl CutOutJson {
+    fn room(image: usize) -> usize {
+        image.div_ceil(3) * 4 + ROOM_FOR_THE_REST
+    }
+
     /// Written by hand, because the data URL may have hundreds of megabytes: it
     /// is encoded where it stays. Nothing in it needs escaping.
     fn write(cut_out: &CutOut, format: OutputFormat) -> Bytes {
-        let room = cut_out.image.len().div_ceil(3) * 4 + ROOM_FOR_THE_REST;
-        let mut text = String::with_capacity(room);
+        let mut text = String::with_capacity(Self::room(cut_out.image.len()));
         text += &format!(r#"{{"image":"data:{};base64,"#, format.content_type());
         BASE64_STANDARD.encode_string(&cut_out.image, &mut text);
         let (width, height, name) = (cut_out.width, cut_out.height, format.name());

@@ -16,10 +16,9 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from safetensors.torch import save_file
 
 from data import photos_below, stretch
-from network import load_weights, normalise
+from network import load_weights, normalise, save_weights
 from served import MODELS, served
 
 OPSET = 17
@@ -77,7 +76,7 @@ def main():
     mask = served(weights, args.model)
     onnx.save(compact(to_onnx(mask, size)), args.target)
     if args.weights:
-        save_file({k: v.half().contiguous() for k, v in weights.items()}, args.weights)
+        save_weights(weights, args.weights)
     print(f"{args.target}: {args.target.stat().st_size / 1e6:.2f} MB; {differences(mask, size, args.target):.4f}/255 between PyTorch and ONNX Runtime")
 
 

@@ -6,14 +6,12 @@ New lessons pull away from the old ones; between both weights lies what keeps mo
 import argparse
 from pathlib import Path
 
-from safetensors.torch import save_file
-
-from network import is_presence, load_weights
+from network import load_weights, save_weights, without_presence
 
 
 def mean(old, new, share):
     """`share` of `new`, the rest of `old`; both by name. `presence.py` is to be run on it anew."""
-    old, new = ({name: tensor for name, tensor in weights.items() if not is_presence(name)} for weights in (old, new))
+    old, new = without_presence(old), without_presence(new)
     if old.keys() != new.keys():
         raise SystemExit("not of the same network")
     return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
@@ -27,7 +25,7 @@ def main():
     p.add_argument("--share", type=float, default=0.5, help="of the new weights")
     args = p.parse_args()
     weights = mean(load_weights(args.old), load_weights(args.new), args.share)
-    save_file({name: tensor.half().contiguous() for name, tensor in weights.items()}, args.target)
+    save_weights(weights, args.target)
 
 
 if __name__ == "__main__":

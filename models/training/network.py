@@ -9,7 +9,7 @@ ends in a layer that starts at zero, which keeps training stable and is cheaper 
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 MEAN = (0.485, 0.456, 0.406)  # of the channels of what the network sees
@@ -189,9 +189,20 @@ def load_weights(path):
     return {k: v.float() for k, v in load_file(path).items()}
 
 
+def save_weights(weights, path):
+    """Keeps tensors by name as a safetensors file of half precision, which is there whole or as it was before."""
+    save_file({name: tensor.half().contiguous() for name, tensor in weights.items()}, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+
+
 def is_presence(name):
     """Whether a tensor of that name is of the layer that tells whether there is a subject, which belongs to the very encoder it was fitted to."""
     return name.startswith("presence.")
+
+
+def without_presence(weights):
+    """The tensors that any lesson or mean may change."""
+    return {name: tensor for name, tensor in weights.items() if not is_presence(name)}
 
 
 def network_of(weights):

@@ -14,11 +14,10 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
 import data
 from augment import GENTLE, LEAST_SUBJECT, Sampler
-from network import is_presence, load_weights, network_of, normalise, summarised
+from network import load_weights, network_of, normalise, save_weights, summarised, without_presence
 from served import MODELS
 
 # Subjects pasted on surroundings, so that the ground alone does not tell that there is none; surroundings in pieces, because a whole room or
@@ -81,7 +80,7 @@ def regression(features, there):
 def main():
     args = arguments()
     cv2.setNumThreads(1)
-    weights = {name: tensor for name, tensor in load_weights(args.weights).items() if not is_presence(name)}
+    weights = without_presence(load_weights(args.weights))
     network = network_of(weights).to(args.device, memory_format=torch.channels_last)
     pictures = data.prepare(args.data, args.cache, args.leave_out)
     if not len(pictures.backgrounds):
@@ -90,9 +89,7 @@ def main():
     weight, bias = regression(features, there)
     right = ((features @ weight[0] + bias > 0) == (there > 0)).float()
     print(f"of {len(there)} samples {right[there > 0].mean():.3f} with and {right[there == 0].mean():.3f} without a subject are told right")
-    half = {name: tensor.half() for name, tensor in (weights | {"presence.weight": weight, "presence.bias": bias}).items()}
-    save_file(half, args.weights.with_suffix(".new"))
-    args.weights.with_suffix(".new").replace(args.weights)
+    save_weights(weights | {"presence.weight": weight, "presence.bias": bias}, args.weights)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,15 @@ use ipnet::IpNet;
 use runtime::config::ConfigError;
 use serde::Deserialize;
 
-use crate::removal::SHARE_OF_ORDINARY;
-
 /// The embedded defaults of the `[gateway]` section.
 pub const DEFAULTS: &str = include_str!("gateway.toml");
 
 /// The embedded defaults of the `[services]` section, which only the gateway as
 /// a process of its own needs.
 pub const SERVICES_DEFAULTS: &str = include_str!("services.toml");
+
+/// What part of the memory for answers is kept for ordinary ones: one in so many.
+const SHARE_OF_ORDINARY: u64 = 8;
 
 /// A PNG of 10000 × 10000 pixels with alpha that does not get smaller, as base64
 /// in JSON, beside the part of memory that such answers cannot use.
@@ -110,6 +111,11 @@ impl GatewayConfig {
 
     pub(crate) fn limits(&self) -> validation::Limits {
         validation::Limits { max_bytes: self.max_image_bytes, ..Default::default() }
+    }
+
+    /// The part of [`Self::answer_memory_bytes`] that large answers cannot use.
+    pub(crate) fn ordinary_answer_bytes(&self) -> u64 {
+        self.answer_memory_bytes / SHARE_OF_ORDINARY
     }
 
     pub(crate) fn deadline(&self) -> Duration {

@@ -10,6 +10,13 @@ use proto::{ErrorCode, ServiceError, billing_v1::RateStatus};
 use serde::Serialize;
 use validation::{FieldError, Message, Rejection, service};
 
+/// A body is longer than anything that is read there.
+pub(crate) const BODY_TOO_LARGE: &str = "The request body is too large.";
+/// A body stops before its announced end.
+pub(crate) const BODY_ENDED_EARLY: &str = "The request body ended early.";
+/// A body comes too slowly.
+pub(crate) const UPLOAD_TOO_SLOW: &str = "The upload took too long.";
+
 /// How long a caller waits after a 503 or 429 that does not say.
 const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 
@@ -44,6 +51,11 @@ impl ApiError {
     /// The edge has no room for this request.
     pub(crate) fn busy(why: &'static str) -> Self {
         ServiceError::new(ErrorCode::Busy, why).into()
+    }
+
+    /// A body is too long for another reason than its picture.
+    pub(crate) fn body_too_large() -> Self {
+        Self::bad_request(BODY_TOO_LARGE)
     }
 
     /// Whether the request as it was written is at fault.

@@ -77,7 +77,7 @@ pub(crate) async fn read_bounded(
     let mut body = web::BytesMut::new();
     while let Some(Ok(chunk)) = stream.next().await {
         if body.len() + chunk.len() > limit {
-            return Err(ApiError::bad_request("The request body is too large."));
+            return Err(ApiError::body_too_large());
         }
         body.extend_from_slice(&chunk);
     }

@@ -6,12 +6,11 @@
 use serde_json::{Value, json};
 use validation::{Field, Message, NotAnObject, UsageMessage, service};
 
+use crate::error::{BODY_ENDED_EARLY, BODY_TOO_LARGE, UPLOAD_TOO_SLOW};
+
 const PASSWORD_LENGTH: &str = "'password' must be 8 to 200 characters";
 const DEAD_LINK: &str = "this link is invalid or has expired";
 const NOTHING_SOLD: &str = "nothing is sold here";
-const TOO_LARGE: &str = "The request body is too large.";
-const ENDED_EARLY: &str = "The request body ended early.";
-const TOO_SLOW: &str = "The upload took too long.";
 
 /// Status and body of every error of an operation: its own, then those that any
 /// can have. None for those that cannot fail.
@@ -78,9 +77,9 @@ fn json_body(names: &[&str]) -> Vec<(u16, Value)> {
     let texts = names.iter().map(|name| bad(&format!("'{name}' must be a string")));
     let whole = [
         bad(&NotAnObject.to_string()),
-        bad(TOO_LARGE),
-        bad(ENDED_EARLY),
-        error(408, TOO_SLOW),
+        bad(BODY_TOO_LARGE),
+        bad(BODY_ENDED_EARLY),
+        error(408, UPLOAD_TOO_SLOW),
         error(415, "Unsupported content type. Use application/json."),
     ];
     texts.chain(whole).collect()
@@ -101,9 +100,9 @@ fn webhook_errors() -> Vec<(u16, Value)> {
         bad("The 'Stripe-Signature' header is missing."),
         bad("invalid signature"),
         bad("not a Stripe event: id is missing"),
-        bad(TOO_LARGE),
-        bad(ENDED_EARLY),
-        error(408, TOO_SLOW),
+        bad(BODY_TOO_LARGE),
+        bad(BODY_ENDED_EARLY),
+        error(408, UPLOAD_TOO_SLOW),
     ]
 }
 
@@ -126,15 +125,15 @@ fn removal_errors() -> Vec<(u16, Value)> {
         ),
         bad("The form has too many fields."),
         bad("Malformed multipart/form-data body."),
-        bad(ENDED_EARLY),
-        bad(TOO_LARGE),
+        bad(BODY_ENDED_EARLY),
+        bad(BODY_TOO_LARGE),
         bad(&NotAnObject.to_string()),
         bad("'Idempotency-Key' must be at most 255 visible ASCII characters"),
         bad(service::KEY_AND_TOKEN),
         unauthorized(service::INVALID_API_KEY),
         unauthorized(service::INVALID_SESSION),
         error(403, service::EMAIL_NOT_VERIFIED),
-        error(408, TOO_SLOW),
+        error(408, UPLOAD_TOO_SLOW),
         error(415, "Unsupported content type. Use multipart/form-data or application/json."),
         limited("rate_limited", service::RATE_LIMITED),
         limited("daily_limit", service::DAILY_LIMIT),

@@ -3,14 +3,14 @@
 use actix_web::{
     HttpResponse,
     http::header::{ACCEPT, HeaderMap, VARY},
-    web::{self, Bytes},
+    web::Bytes,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use proto::{CutOut, billing_v1::RateStatus, inference_v1::ImageFormat};
 use utoipa::ToSchema;
 use validation::OutputFormat;
 
-use super::delivery::AnswerPolicy;
+use super::{delivery::AnswerPolicy, off_thread};
 use crate::error::{ApiError, rate_headers};
 
 /// The bytes of the finished picture.
@@ -91,9 +91,7 @@ impl Representation {
         let lease = policy.lease(self.room(cut_out.image.len()))?;
         let body = match self {
             Self::Bytes => cut_out.image,
-            Self::Json => web::block(move || CutOutJson::write(&cut_out, format))
-                .await
-                .map_err(|_| ApiError::busy("the blocking pool is gone"))?,
+            Self::Json => off_thread(move || CutOutJson::write(&cut_out, format)).await?,
         };
         response.content_type(self.content_type(format));
         Ok(response.body(policy.deliver(body, lease)))

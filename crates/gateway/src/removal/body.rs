@@ -24,7 +24,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use validation::{Message, Rejection};
 
 use super::memory::Memory;
-use crate::{config::GatewayConfig, error::ApiError};
+use crate::{
+    config::GatewayConfig,
+    error::{ApiError, BODY_ENDED_EARLY, UPLOAD_TOO_SLOW},
+};
 
 /// How often the largest file is counted before the connection is given up.
 const COUNTED: u64 = 4;
@@ -117,10 +120,8 @@ impl UploadBody {
                 limit: reading.max_image_bytes,
             })
             .into(),
-            Broken::Slow => {
-                ApiError::refused(StatusCode::REQUEST_TIMEOUT, "The upload took too long.")
-            }
-            Broken::Cut => ApiError::bad_request("The request body ended early."),
+            Broken::Slow => ApiError::refused(StatusCode::REQUEST_TIMEOUT, UPLOAD_TOO_SLOW),
+            Broken::Cut => ApiError::bad_request(BODY_ENDED_EARLY),
         };
         Some(error)
     }

@@ -29,8 +29,6 @@ const PIECE: usize = 64 * 1024;
 /// Up to so many bytes an answer may use the part of memory that large ones,
 /// taken slowly, cannot fill.
 const ORDINARY: u64 = 4 * 1024 * 1024;
-/// What part of memory that is: one in so many.
-pub(crate) const SHARE_OF_ORDINARY: u64 = 8;
 
 /// How answers are delivered.
 #[derive(Debug, Clone)]
@@ -49,7 +47,7 @@ struct Clock {
 
 impl AnswerPolicy {
     pub(crate) fn new(config: &GatewayConfig) -> Self {
-        let ordinary = config.answer_memory_bytes / SHARE_OF_ORDINARY;
+        let ordinary = config.ordinary_answer_bytes();
         Self {
             ordinary: Memory::new(ordinary),
             any: Memory::new(config.answer_memory_bytes - ordinary),

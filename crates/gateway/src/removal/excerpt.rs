@@ -60,7 +60,7 @@ impl Excerpt {
         let image = match (picture, &request) {
             (Some(picture), _) if picture.size > max_image_bytes => Some(picture),
             (None, Some(request)) => request.image.as_deref().map(inline::decode),
-            _ => return Err(ApiError::bad_request("The request body is too large.")),
+            _ => return Err(ApiError::body_too_large()),
         };
         Ok((image, request.map(|request| request.fields).unwrap_or_default()))
     }

@@ -39,7 +39,7 @@ use self::{
 pub(crate) use self::{
     answer::{CutOutJson, PictureFile},
     body::{UploadBody, UploadPolicy},
-    delivery::{AnswerPolicy, SHARE_OF_ORDINARY},
+    delivery::AnswerPolicy,
     submission::{JsonUpload, Upload},
 };
 use crate::{
@@ -146,10 +146,15 @@ async fn judge(
     let idempotency_key = IdempotencyKey::of(headers)?;
     let submission = Submission::receive(headers, body, app.uploads.clone()).await?;
     let limits = app.limits;
-    let accepted = web::block(move || submission.accept(&limits))
-        .await
-        .map_err(|_| ApiError::busy("the blocking pool is gone"))??;
+    let accepted = off_thread(move || submission.accept(&limits)).await??;
     Ok((idempotency_key, accepted))
+}
+
+/// Work that would hold up the other requests of this thread.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    web::block(work).await.map_err(|_| ApiError::busy("the blocking pool is gone"))
 }
 
 /// The options as the worker reads them.

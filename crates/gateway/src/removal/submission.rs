@@ -5,7 +5,7 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderMap},
     },
-    web::{self, Bytes, BytesMut, Query},
+    web::{Bytes, BytesMut, Query},
 };
 use futures_util::StreamExt as _;
 use imaging::Size;
@@ -20,6 +20,7 @@ use super::{
     idempotency::Fingerprint,
     inline,
     memory::Lease,
+    off_thread,
 };
 use crate::error::ApiError;
 
@@ -190,9 +191,7 @@ async fn receive_json(body: &UploadBody, policy: &UploadPolicy) -> Result<Submis
         let (image, fields) = excerpt.finish(policy.max_image_bytes)?;
         return Ok(Submission { image, fields, lease });
     };
-    web::block(move || read_json(&text, lease))
-        .await
-        .map_err(|_| ApiError::busy("the blocking pool is gone"))?
+    off_thread(move || read_json(&text, lease)).await?
 }
 
 fn read_json(text: &[u8], mut lease: Lease) -> Result<Submission, ApiError> {

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use proto::{CutOut, FakeInference};
-use reqwest::multipart;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::app::{Setup, TestApp, finish, photo};
@@ -32,8 +31,8 @@ async fn unread(app: &TestApp) -> TcpStream {
     stream
 }
 
-async fn status(app: &TestApp, form: multipart::Form) -> u16 {
-    app.rmbg(form).send().await.expect("an answer").status().as_u16()
+async fn status(app: &TestApp) -> u16 {
+    app.rmbg(photo()).send().await.expect("an answer").status().as_u16()
 }
 
 #[tokio::test]
@@ -44,13 +43,13 @@ async fn unread_answers_share_bounded_memory_and_end() {
         .set("answer_pause_seconds", 8)
         .start();
     let mut stream = unread(&app).await;
-    assert_eq!(status(&app, photo()).await, 503);
+    assert_eq!(status(&app).await, 503);
     app.journal.await_entry("release").await;
     let charged = app.journal.entries().into_iter().filter(|entry| entry == "commit").count();
     assert_eq!(charged, 1, "what cannot be delivered costs nothing");
 
     let started = Instant::now();
-    while status(&app, photo()).await == 503 {
+    while status(&app).await == 503 {
         assert!(started.elapsed() < LONG, "memory is not given back");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

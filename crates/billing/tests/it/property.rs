@@ -89,10 +89,6 @@ async fn every_interleaving_adds_up(mut bed: Bed) {
             "{steps:?}: {told} were told, {included} + {prepaid} charged"
         );
         assert!(included <= 5, "{steps:?}");
-        assert_eq!(
-            bed.usage(&customer).await.billing_cycle.map(|c| c.used_included_credits),
-            Some(included)
-        );
     }
 }
 

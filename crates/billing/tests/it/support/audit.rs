@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use billing::window::CalendarMonth;
 use sqlx::{PgPool, SqlitePool};
 
 use super::{Bed, Customer};
@@ -23,6 +24,10 @@ const CYCLES: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT), \
     CAST(COALESCE(SUM(held), 0) AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM cycle_usage WHERE account_id = $1";
 const MONTHS: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT), CAST(0 AS BIGINT), CAST(0 AS BIGINT), \
      CAST(0 AS BIGINT) FROM month_usage WHERE account_id = $1";
+const IN_WINDOW: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT) FROM cycle_usage \
+    WHERE account_id = $1 AND window_start = $2";
+const IN_MONTH: &str = "SELECT CAST(COALESCE(SUM(app + api), 0) AS BIGINT) FROM month_usage \
+    WHERE account_id = $1 AND month = $2";
 const BALANCE: &str = "SELECT prepaid, prepaid_held, version, version FROM accounts WHERE id = $1";
 const GRANTS: &str = "SELECT CAST(COALESCE(SUM(credits - reversed), 0) AS BIGINT), CAST(0 AS BIGINT), \
     CAST(0 AS BIGINT), CAST(0 AS BIGINT) FROM prepaid_grants WHERE account_id = $1";
@@ -46,6 +51,19 @@ impl Audit {
             Self::Sqlite(pool) => sqlx::query_as(statement).bind(account).fetch_one(pool).await,
         }
         .expect("a row")
+    }
+
+    /// What was charged in one window or month.
+    async fn used_in(&self, statement: &'static str, account: &str, period: i64) -> i64 {
+        match self {
+            Self::Postgres(pool) => {
+                sqlx::query_scalar(statement).bind(account).bind(period).fetch_one(pool).await
+            }
+            Self::Sqlite(pool) => {
+                sqlx::query_scalar(statement).bind(account).bind(period).fetch_one(pool).await
+            }
+        }
+        .expect("a sum")
     }
 
     /// The operations that a customer paid for.
@@ -77,8 +95,12 @@ impl Audit {
         );
         let usage = bed.usage(customer).await;
         let cycle = usage.billing_cycle.expect("asked for");
-        assert_eq!(usage.app_usage + usage.api_usage, included, "the answer against the ledger");
-        assert_eq!(cycle.used_included_credits, included, "the answer's window against the ledger");
+        // Since the last charge a month may have ended.
+        let month = CalendarMonth::of(bed.clock.now()).number();
+        let in_month = self.used_in(IN_MONTH, &id, month).await;
+        assert_eq!(usage.app_usage + usage.api_usage, in_month, "the answer against the ledger");
+        let in_window = self.used_in(IN_WINDOW, &id, cycle.period_start_unix).await;
+        assert_eq!(cycle.used_included_credits, in_window, "the answer's window");
         assert_eq!(usage.prepaid_credits, balance.max(0), "the answer's balance");
         let counters = bed.service.counters();
         assert_eq!(counters.versions(&[customer.id]).await.expect("counters"), [Some(version)]);

@@ -7,6 +7,7 @@ zero. While a step is computed the next one's pictures are drawn. A checkpoint i
 command goes on from it.
 """
 
+import copy
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,8 @@ from torch import nn
 
 import losses
 from masters import Optimizer
-from network import ENCODED, Cutout, Norm, load_weights, normalise, pooled
+from network import ENCODED, Cutout, Norm, grown, load_weights, normalise, pooled
+from normalised import folded, norms, unrecorded, wake
 from schedule import rate_share, size_at
 
 SAVED_EVERY, LOOKED_EVERY = 240, 1200  # seconds
@@ -53,22 +55,23 @@ def prepare_threads(args):
 
 
 class Lesson:
-    """A network that learns, with a layer that names one of `classes` classes, and where it stands in its schedule. In `--out`
-    it keeps `NAME.pt`, the checkpoint, and `NAME.safetensors`, the averaged weights."""
+    """A network that learns, with a layer that names one of `classes` classes, and where it stands in its schedule; `photos`, uint8
+    [N, S, S, 3], are some of what it is to see. In `--out` it keeps `NAME.pt`, the checkpoint, and `NAME.safetensors`, the averaged weights."""
 
-    def __init__(self, args, name, classes, init=None):
+    def __init__(self, args, name, photos, classes, init=None):
         self.args, self.name = args, name
         self.type = torch.float32 if args.full else torch.bfloat16
         torch.manual_seed(args.seed)
         network = Cutout()
         if init:
-            missing = network.load_state_dict(load_weights(init), strict=False)
+            missing = network.load_state_dict(grown(load_weights(init)), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
+        print(f"{wake(network, normalise(torch.from_numpy(photos)))} channels of the branches begin anew", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
         network.presence.requires_grad_(False)  # for presence.py, when the encoder stands still
         self.network = network.to(args.device, self.type, memory_format=torch.channels_last)
         for module in network.modules():
-            if isinstance(module, Norm):
+            if isinstance(module, Norm | nn.BatchNorm2d):
                 module.float()
         self.optimizer = Optimizer(self.network)
         self.step, self.elapsed, self.pace = 0, 0.0, 1.0
@@ -80,15 +83,23 @@ class Lesson:
     def _restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)
         self.optimizer.load(state["optimizer"])
+        for norm, kept in zip(norms(self.network), state["norms"]):
+            norm.load_state_dict(kept)
         self.step, self.elapsed = state["step"], state["elapsed"]
         print(f"goes on at step {self.step}", flush=True)
 
     def save(self):
         """The checkpoint, and the averaged weights without the layer that names classes as safetensors."""
-        state = {"optimizer": self.optimizer.state(), "step": self.step, "elapsed": self.elapsed}
+        state = {
+            "optimizer": self.optimizer.state(),
+            "norms": [norm.state_dict() for norm in norms(self.network)],
+            "step": self.step,
+            "elapsed": self.elapsed,
+        }
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
-        kept = {k: v.contiguous() for k, v in self.optimizer.averaged.items() if not k.startswith("naming.")}
+        averaged = folded(self.averaged_network())
+        kept = {k: v.contiguous() for k, v in averaged.items() if not k.startswith("naming.")}
         save_file(kept, self.args.out / f"{self.name}.safetensors")
 
     def progress(self, steps_ahead=0):
@@ -112,13 +123,14 @@ class Lesson:
         return self.network.naming(pooled(self.network.encode(self.inputs(photos))))
 
     def naming_loss(self, photos, classes):
-        return losses.naming(self.names(photos), torch.from_numpy(classes).to(self.args.device))
+        with unrecorded(self.network):
+            return losses.naming(self.names(photos), torch.from_numpy(classes).to(self.args.device))
 
     def averaged_network(self):
         """A copy in full precision, with the averaged weights, as it would be served."""
-        network = Cutout()
+        network = copy.deepcopy(self.network).float()
         network.load_state_dict(self.optimizer.averaged, strict=False)
-        return network.to(self.args.device).eval()
+        return network.eval()
 
     def run(self, draw, learn, look):
         """`draw(rng, done, step)` gives the arrays of one step; `learn(arrays)` adds their gradients and gives its losses;

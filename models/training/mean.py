@@ -6,14 +6,12 @@ New lessons pull away from the old ones; between both weights lies what keeps mo
 import argparse
 from pathlib import Path
 
-from network import load_weights, save_weights, without_presence
+from network import grown, load_weights, save_weights, without_presence
 
 
 def mean(old, new, share):
-    """`share` of `new`, the rest of `old`; both by name. `presence.py` is to be run on it anew."""
-    old, new = without_presence(old), without_presence(new)
-    if old.keys() != new.keys():
-        raise SystemExit("not of the same network")
+    """`share` of `new`, the rest of `old`; both by name. `trim.py` and `presence.py` are to be run on it anew."""
+    old, new = grown(without_presence(old)), grown(without_presence(new))
     return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
 
 

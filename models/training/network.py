@@ -3,8 +3,8 @@
 Every layer is chosen for CPU inference engines: dense 3×3 and 1×1 convolutions, matrix products on few positions,
 nearest upsampling and one pixel shuffle; no depthwise convolution, no bilinear resize. Few wide layers cost less than
 many thin ones of the same arithmetic, in inference and, in bfloat16, in training, so both high-resolution stages use
-plain pairs of 3×3 and only the two small ones have bottlenecks. No convolution is normalised: every residual branch
-ends in a layer that starts at zero, which keeps training stable and is cheaper than batch normalisation.
+plain pairs of 3×3 and only the two small ones have bottlenecks. Files hold plain convolutions, without normalisation and
+without the channels in which nothing happens (`trim.py`); in a lesson the encoder's branches are normalised (`normalised.py`).
 """
 
 import torch
@@ -31,10 +31,11 @@ class Conv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv.bias)
+        self.norm = nn.Identity()  # in a lesson `normalised.wake` puts another in its place
         self.act = act
 
     def forward(self, x):
-        x = self.conv(x)
+        x = self.norm(self.conv(x))
         return F.relu(x, inplace=True) if self.act else x
 
 
@@ -54,9 +55,21 @@ class Residual(nn.Module):
         return F.relu(x + self.branch(x))
 
 
-def basic(width):
-    """3×3, 3×3."""
-    return Residual(Conv(width, width, 3), Conv(width, width, 3, act=False))
+class Constant(nn.Module):
+    """What is left of a branch that says the same [C] of every photo."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = nn.Parameter(value)
+
+    def forward(self, _):
+        return self.value.view(1, -1, 1, 1)
+
+
+def basic(width, middle=None):
+    """3×3 to `middle` channels, as many as `width` if not given, and 3×3 back."""
+    middle = middle or width
+    return Residual(Conv(width, middle, 3), Conv(middle, width, 3, act=False))
 
 
 def bottleneck(width, middle):
@@ -139,7 +152,7 @@ class Cutout(nn.Module):
         w2, w3, w4, w5 = WIDTHS
         self.stem = Conv(3, STEM, 3, 2)
         self.s2 = nn.Sequential(Conv(STEM, w2, 3, 2), basic(w2))
-        self.s3 = nn.Sequential(Conv(w2, w3, 3, 2), *[basic(w3) for _ in range(2)])
+        self.s3 = nn.Sequential(Conv(w2, w3, 3, 2), *[basic(w3, 48) for _ in range(3)])
         self.s4 = nn.Sequential(Conv(w3, w4, 3, 2), *[bottleneck(w4, 96) for _ in range(6)])
         self.s5 = nn.Sequential(Conv(w4, w5, 3, 2), *[bottleneck(w5, 160) for _ in range(3)])
         self.context = Context(w5)
@@ -206,11 +219,44 @@ def without_presence(weights):
 
 
 def network_of(weights):
-    """The network, in evaluation mode, that a dictionary of `weights` belongs to; without `presence.py`'s layer it takes a subject for granted."""
+    """The network, in evaluation mode, that a dictionary of `weights` belongs to, trimmed (`trim.py`) or not; without `presence.py`'s layer it
+    takes a subject for granted."""
     network = Cutout()
     untaught = {name: tensor for name, tensor in network.state_dict().items() if is_presence(name)}
+    for name, block in network.named_modules():
+        if isinstance(block, Residual):
+            fit(block, name, weights)
     network.load_state_dict(untaught | weights)
     return network.eval()
+
+
+def fit(block, name, weights):
+    """Leaves a residual block as much of its branch as there is in `weights`."""
+    constant = weights.get(f"{name}.branch.value")
+    if constant is not None:
+        block.branch = Constant(constant)
+        return
+    for position, conv in enumerate(block.branch):
+        shape = weights[f"{name}.branch.{position}.conv.weight"].shape
+        if shape != conv.conv.weight.shape:
+            block.branch[position] = Conv(shape[1], shape[0], shape[2], act=conv.act)
+
+
+@torch.no_grad()
+def grown(weights):
+    """`weights` of the whole network: zeros where `trim.py` took something out."""
+    whole = dict(weights)
+    for name, block in Cutout().named_modules():
+        if not isinstance(block, Residual):
+            continue
+        for key, full in block.branch.named_parameters(f"{name}.branch"):
+            kept = whole.get(key, full[:0])
+            whole[key] = torch.zeros_like(full)
+            whole[key][tuple(map(slice, kept.shape))] = kept
+        constant = whole.pop(f"{name}.branch.value", None)
+        if constant is not None:
+            whole[f"{name}.branch.{len(block.branch) - 1}.conv.bias"] = constant
+    return whole
 
 
 def normalise(photos):

@@ -35,7 +35,8 @@ def main():
     rows = np.random.default_rng(0).permutation(len(classes.rows))
     held_out, training = rows[:HELD_OUT], rows[HELD_OUT:]
     print(f"{len(training)} pictures of {classes.count} classes, {HELD_OUT} held out", flush=True)
-    lesson = loop.Lesson(args, "encoder", classes.count)
+    some, _ = classes.batch(held_out[:256], args.sizes[-1])
+    lesson = loop.Lesson(args, "encoder", some, classes.count)
 
     def draw(rng, done, _):
         size = lesson.size_at(done)

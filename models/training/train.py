@@ -9,6 +9,7 @@ weights, ready for `presence.py` and `export.py`. The same command goes on where
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import data
@@ -83,7 +84,8 @@ def main():
     pictures = data.prepare(args.data, args.cache or args.out / "cache", args.leave_out)
     print(f"{len(pictures.training)} training pairs, {len(pictures.validation)} held out", flush=True)
     classes = Classes(args.classes) if args.classes else None
-    lesson = loop.Lesson(args, "wide", classes.count if classes else 0, None if str(args.init) == "none" else args.init)
+    some = Sampler(pictures, np.random.default_rng(args.seed), GENTLE).batch(64, LARGEST)[0]
+    lesson = loop.Lesson(args, "wide", some, classes.count if classes else 0, None if str(args.init) == "none" else args.init)
     teacher = Teacher(args, pictures, classes, lesson)
     lesson.run(teacher.draw, teacher.learn, teacher.look)
 

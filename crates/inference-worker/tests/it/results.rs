@@ -25,7 +25,7 @@ fn open(bytes: &[u8]) -> DynamicImage {
 
 #[tokio::test]
 async fn the_embedded_networks_cut_out_a_picture() {
-    for (name, with_version) in [("builtin", "builtin-18"), ("quality", "quality-9")] {
+    for (name, with_version) in [("builtin", "builtin-19"), ("quality", "quality-10")] {
         let layers = Layers::new(DEFAULTS).flag("inference.model", Some(name));
         let config = InferenceConfig::load(&layers).expect("valid");
         cuts_out_a_picture(&build(&config).expect("builds"), with_version).await;
@@ -163,6 +163,6 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let service = InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
-    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-18");
-    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-18");
+    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-19");
+    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-19");
 }

@@ -1,8 +1,8 @@
 """Batch normalisation (Ioffe and Szegedy 2015) of the encoder's residual branches while they learn.
 
-Without it whole branches die: what they see is never negative, so one step of all their weights the same way moves every channel the
-same way, and when the loss wants less of a branch for some dozen steps, all its channels end below zero for every photo, for good. Up to version 18 all
-but one of the branches behind 1/4 had died so within the first minutes of their first lesson.
+Without it whole branches die: what they see is never negative, so steps of all their weights the same way move all channels the same way, and
+once each of them is below zero for every photo, nothing moves them any more. In version 18 ten of the eleven branches behind 1/4 said the same, or nearly, of every
+photo, and had done so since the network's first lessons.
 
 Files hold plain convolutions. `wake` gives them back what normalises them, without changing what the network computes, and `folded` takes it
 into the convolutions again. Channels in which nothing happens begin anew, from adding nothing.

@@ -20,7 +20,7 @@ from torch import nn
 
 import losses
 from masters import Optimizer
-from network import ENCODED, Cutout, Norm, grown, load_weights, normalise, pooled
+from network import ENCODED, Cutout, Norm, grown, load_weights, normalise, pooled, without_presence
 from normalised import folded, norms, unrecorded, wake
 from schedule import rate_share, size_at
 
@@ -64,7 +64,7 @@ class Lesson:
         torch.manual_seed(args.seed)
         network = Cutout()
         if init:
-            missing = network.load_state_dict(grown(load_weights(init)), strict=False)
+            missing = network.load_state_dict(grown(without_presence(load_weights(init))), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
         print(f"{wake(network, normalise(torch.from_numpy(photos)))} channels of the branches begin anew", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
@@ -98,7 +98,7 @@ class Lesson:
         }
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
-        averaged = folded(self.averaged_network())
+        averaged = without_presence(folded(self.averaged_network()))
         kept = {k: v.contiguous() for k, v in averaged.items() if not k.startswith("naming.")}
         save_file(kept, self.args.out / f"{self.name}.safetensors")
 

@@ -2,7 +2,7 @@
 
 Input `image` float32 [1, 3, S, S] (normalised, see network.MEAN and STD), output `alpha` float32
 [1, 1, S, S] in 0…1. Weights are stored as float16, larger tensors as 8-bit integers with a scale for
-each output channel, and become float32 on loading; the mask moves by far less than a grey level. With `--weights` the
+each output channel, and become float32 on loading; the mask moves by less than half a grey level on average. With `--weights` the
 half-precision weights are kept as safetensors, to train on from.
 """
 

@@ -21,7 +21,7 @@ from torch import nn
 import losses
 from masters import Optimizer
 from network import ENCODED, Cutout, Norm, grown, load_weights, normalise, pooled, without_presence
-from normalised import folded, norms, unrecorded, wake
+from normalised import folded, measure, wake
 from schedule import rate_share, size_at
 
 SAVED_EVERY, LOOKED_EVERY = 240, 1200  # seconds
@@ -54,6 +54,11 @@ def prepare_threads(args):
     cv2.setNumThreads(1)
 
 
+def names(network, inputs):
+    """The logits of the classes of `inputs` [N, 3, S, S]."""
+    return network.naming(pooled(network.encode(inputs)))
+
+
 class Lesson:
     """A network that learns, with a layer that names one of `classes` classes, and where it stands in its schedule; `photos`, uint8
     [N, S, S, 3], are some of what it is to see. In `--out` it keeps `NAME.pt`, the checkpoint, and `NAME.safetensors`, the averaged weights."""
@@ -66,7 +71,9 @@ class Lesson:
         if init:
             missing = network.load_state_dict(grown(without_presence(load_weights(init))), strict=False)
             print(f"from {init}; new: {len(missing.missing_keys)} tensors", flush=True)
-        print(f"{wake(network, normalise(torch.from_numpy(photos)))} channels of the branches begin anew", flush=True)
+        self.seen = normalise(torch.from_numpy(photos))
+        begun = wake(network, self.seen)
+        print(f"{begun} channels of the branches begin anew", flush=True)
         network.naming = nn.Linear(ENCODED, max(1, classes))
         network.presence.requires_grad_(False)  # for presence.py, when the encoder stands still
         self.network = network.to(args.device, self.type, memory_format=torch.channels_last)
@@ -83,19 +90,12 @@ class Lesson:
     def _restore(self):
         state = torch.load(self.checkpoint, map_location=self.args.device)
         self.optimizer.load(state["optimizer"])
-        for norm, kept in zip(norms(self.network), state["norms"]):
-            norm.load_state_dict(kept)
         self.step, self.elapsed = state["step"], state["elapsed"]
         print(f"goes on at step {self.step}", flush=True)
 
     def save(self):
         """The checkpoint, and the averaged weights without the layer that names classes as safetensors."""
-        state = {
-            "optimizer": self.optimizer.state(),
-            "norms": [norm.state_dict() for norm in norms(self.network)],
-            "step": self.step,
-            "elapsed": self.elapsed,
-        }
+        state = {"optimizer": self.optimizer.state(), "step": self.step, "elapsed": self.elapsed}
         torch.save(state, self.checkpoint.with_suffix(".new"))
         self.checkpoint.with_suffix(".new").replace(self.checkpoint)
         averaged = without_presence(folded(self.averaged_network()))
@@ -118,19 +118,15 @@ class Lesson:
         """uint8 photos [N, S, S, 3] as the network's input."""
         return normalise(torch.from_numpy(photos).to(self.args.device)).to(self.type)
 
-    def names(self, photos):
-        """The logits of the classes of uint8 photos [N, S, S, 3]."""
-        return self.network.naming(pooled(self.network.encode(self.inputs(photos))))
-
     def naming_loss(self, photos, classes):
-        with unrecorded(self.network):
-            return losses.naming(self.names(photos), torch.from_numpy(classes).to(self.args.device))
+        return losses.naming(names(self.network, self.inputs(photos)), torch.from_numpy(classes).to(self.args.device))
 
     def averaged_network(self):
         """A copy in full precision, with the averaged weights, as it would be served."""
         network = copy.deepcopy(self.network).float()
         network.load_state_dict(self.optimizer.averaged, strict=False)
-        return network.eval()
+        measure(network, self.seen.to(self.args.device))
+        return network
 
     def run(self, draw, learn, look):
         """`draw(rng, done, step)` gives the arrays of one step; `learn(arrays)` adds their gradients and gives its losses;

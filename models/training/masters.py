@@ -49,7 +49,7 @@ class Optimizer:
             if weight.ndim > 1:
                 weight.mul_(1 - rate * WEIGHT_DECAY)
             weight.sub_(directions[name].view_as(weight), alpha=rate)
-        self.show_averaged(False)
+        self._show()
         share = min(AVERAGING, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(list(self.averaged.values()), list(self.weights.values()), 1 - share)
 
@@ -66,9 +66,9 @@ class Optimizer:
         return mean / size * (ADAM_SHARE / (1 - keep**self.steps))
 
     @torch.no_grad()
-    def show_averaged(self, averaged):
-        """Gives the network the averaged weights, to look at how it does, or those it goes on learning with."""
-        torch._foreach_copy_(self.parameters, list((self.averaged if averaged else self.weights).values()))
+    def _show(self):
+        """Gives the network the weights."""
+        torch._foreach_copy_(self.parameters, list(self.weights.values()))
 
     def state(self):
         return {"weights": self.weights, "averaged": self.averaged, "means": self.means, "squares": self.squares, "steps": self.steps}
@@ -76,8 +76,8 @@ class Optimizer:
     def load(self, state):
         for own in ("weights", "averaged", "means", "squares"):
             for name, tensor in getattr(self, own).items():
-                if tensor.shape != state[own][name].shape:
+                if name not in state[own] or tensor.shape != state[own][name].shape:
                     raise ValueError(f"the checkpoint is another lesson's: {name}")
                 tensor.copy_(state[own][name])
         self.steps = state["steps"]
-        self.show_averaged(False)
+        self._show()

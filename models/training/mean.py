@@ -10,8 +10,11 @@ from network import grown, load_weights, save_weights, without_presence
 
 
 def mean(old, new, share):
-    """`share` of `new`, the rest of `old`; both by name. `trim.py` and `presence.py` are to be run on it anew."""
-    old, new = grown(without_presence(old)), grown(without_presence(new))
+    """`share` of `new`, the rest of `old`; both by name. `new` is as a lesson left it, for trimming moves channels to other places; `trim.py` and `presence.py`
+    are to be run on what comes out."""
+    old, new = grown(without_presence(old)), without_presence(new)
+    if {name: tensor.shape for name, tensor in old.items()} != {name: tensor.shape for name, tensor in new.items()}:
+        raise SystemExit("not of the same network, or the new weights are trimmed")
     return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
 
 

@@ -237,7 +237,10 @@ def fit(block, name, weights):
         block.branch = Constant(constant)
         return
     for position, conv in enumerate(block.branch):
-        shape = weights[f"{name}.branch.{position}.conv.weight"].shape
+        key = f"{name}.branch.{position}.conv.weight"
+        if key not in weights:
+            raise SystemExit(f"no {key}: weights of another network")
+        shape = weights[key].shape
         if shape != conv.conv.weight.shape:
             block.branch[position] = Conv(shape[1], shape[0], shape[2], act=conv.act)
 
@@ -251,6 +254,8 @@ def grown(weights):
             continue
         for key, full in block.branch.named_parameters(f"{name}.branch"):
             kept = whole.get(key, full[:0])
+            if any(own > most for own, most in zip(kept.shape, full.shape)):
+                raise SystemExit(f"{key} is too large: weights of another network")
             whole[key] = torch.zeros_like(full)
             whole[key][tuple(map(slice, kept.shape))] = kept
         constant = whole.pop(f"{name}.branch.value", None)

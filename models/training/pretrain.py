@@ -50,12 +50,10 @@ def main():
 
     @torch.no_grad()
     def look(whole):
-        lesson.optimizer.show_averaged(True)
-        right, count = 0, HELD_OUT if whole else HELD_OUT // 4
+        network, right, count = lesson.averaged_network(), 0, HELD_OUT if whole else HELD_OUT // 4
         for start in range(0, count, 100):
             photos, numbers = classes.batch(held_out[start : start + 100], args.sizes[-1])
-            right += (lesson.names(photos).argmax(1).cpu().numpy() == numbers).sum()
-        lesson.optimizer.show_averaged(False)
+            right += (loop.names(network, lesson.inputs(photos).float()).argmax(1).cpu().numpy() == numbers).sum()
         return f"{right / count:.3f} named right"
 
     lesson.run(draw, learn, look)

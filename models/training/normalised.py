@@ -27,7 +27,8 @@ def norms(network):
 
 @torch.no_grad()
 def wake(network, inputs):
-    """Normalises the branches by what they see of `inputs` [N, 3, S, S]; returns how many channels begin anew."""
+    """Normalises the branches by what they see of `inputs` [N, 3, S, S], which leaves what the network computes as it is; returns how many channels
+    begin anew."""
     outputs = observed(network.eval(), inputs)
     begun = sum(settle(conv, seen) for conv, seen in outputs.items())
     network.train()

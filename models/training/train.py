@@ -3,7 +3,7 @@
 Small pictures come first, full-size ones at the end; distorted ones first, gentle ones, photos nearly as they are, at the
 end. `--classes` gives every second step a batch of labelled pictures too (`classes.py`): the encoder keeps learning what
 there is in the world while the decoder learns masks. `--out` receives `wide.safetensors`, the averaged
-weights, ready for `presence.py` and `export.py`. The same command goes on where it stopped.
+weights, ready for `trim.py`, `presence.py` and `export.py`. The same command goes on where it stopped.
 """
 
 import argparse

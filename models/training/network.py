@@ -223,11 +223,15 @@ def network_of(weights):
     takes a subject for granted."""
     network = Cutout()
     untaught = {name: tensor for name, tensor in network.state_dict().items() if is_presence(name)}
-    for name, block in network.named_modules():
-        if isinstance(block, Residual):
-            fit(block, name, weights)
+    for name, block in residuals(network).items():
+        fit(block, name, weights)
     network.load_state_dict(untaught | weights)
     return network.eval()
+
+
+def residuals(network):
+    """The residual blocks of a network by name."""
+    return {name: block for name, block in network.named_modules() if isinstance(block, Residual)}
 
 
 def fit(block, name, weights):
@@ -249,9 +253,7 @@ def fit(block, name, weights):
 def grown(weights):
     """`weights` of the whole network: zeros where `trim.py` took something out."""
     whole = dict(weights)
-    for name, block in Cutout().named_modules():
-        if not isinstance(block, Residual):
-            continue
+    for name, block in residuals(Cutout()).items():
         for key, full in block.branch.named_parameters(f"{name}.branch"):
             kept = whole.get(key, full[:0])
             if any(own > most for own, most in zip(kept.shape, full.shape)):

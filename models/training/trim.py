@@ -14,7 +14,7 @@ import torch
 
 import data
 from augment import GENTLE, LIVELY, Sampler
-from network import Residual, load_weights, network_of, normalise, save_weights
+from network import Constant, load_weights, network_of, normalise, residuals, save_weights
 from served import MODELS
 
 BATCH = 16
@@ -30,9 +30,9 @@ def arguments():
     return p.parse_args()
 
 
-def residuals(network):
-    """The residual blocks that have a branch of convolutions, by name."""
-    return {n: block for n, block in network.named_modules() if isinstance(block, Residual) and isinstance(block.branch, torch.nn.Sequential)}
+def branches(network):
+    """The residual branches, by name, of which more than a constant is left."""
+    return {f"{name}.branch": block.branch for name, block in residuals(network).items() if not isinstance(block.branch, Constant)}
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def heights(network, batches):
 
         return hook
 
-    layers = {f"{n}.branch.{position}": conv for n, block in residuals(network).items() for position, conv in enumerate(block.branch[:-1])}
+    layers = {f"{name}.{position}": conv for name, branch in branches(network).items() for position, conv in enumerate(branch[:-1])}
     hooks = [conv.register_forward_hook(watch(name)) for name, conv in layers.items()]
     for photos in batches:
         network(normalise(torch.from_numpy(photos)))
@@ -59,14 +59,14 @@ def heights(network, batches):
 def trimmed(weights, network, greatest):
     """`weights` without the channels of which `heights` found nothing above zero."""
     kept = dict(weights)
-    for name, block in residuals(network).items():
-        channels = [greatest[f"{name}.branch.{position}"] > 0 for position in range(len(block.branch) - 1)]
-        keys = [f"{name}.branch.{position}.conv" for position in range(len(block.branch))]
+    for name, branch in branches(network).items():
+        channels = [greatest[f"{name}.{position}"] > 0 for position in range(len(branch) - 1)]
+        keys = [f"{name}.{position}.conv" for position in range(len(branch))]
         if not all(alive.any() for alive in channels):
             constant = silent(weights, keys, channels)
             for key in keys:
                 del kept[f"{key}.weight"], kept[f"{key}.bias"]
-            kept[f"{name}.branch.value"] = constant
+            kept[f"{name}.value"] = constant
             continue
         for alive, own, following in zip(channels, keys, keys[1:]):
             kept[f"{own}.weight"], kept[f"{own}.bias"] = kept[f"{own}.weight"][alive], kept[f"{own}.bias"][alive]

@@ -6,16 +6,27 @@ New lessons pull away from the old ones; between both weights lies what keeps mo
 import argparse
 from pathlib import Path
 
-from network import grown, load_weights, save_weights, without_presence
+from network import Cutout, grown, load_weights, residuals, save_weights, unused, without_presence
 
 
 def mean(old, new, share):
-    """`share` of `new`, the rest of `old`; both by name. `new` is as a lesson left it, for trimming moves channels to other places; `trim.py` and `presence.py`
-    are to be run on what comes out."""
+    """`share` of `new`, the rest of `old`; both by name. Channels within a branch that `old` has not are wholly those of `new`, so that the layer behind alone
+    decides how much of them counts. `new` is as a lesson left it, for trimming moves channels to other places; `trim.py` and `presence.py` are to be run on what
+    comes out."""
     old, new = grown(without_presence(old)), without_presence(new)
     if {name: tensor.shape for name, tensor in old.items()} != {name: tensor.shape for name, tensor in new.items()}:
         raise SystemExit("not of the same network, or the new weights are trimmed")
-    return {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
+    both = {name: tensor.lerp(new[name], share) for name, tensor in old.items()}
+    for layer in layers_within_branches():
+        begun = unused(old[f"{layer}.weight"])
+        for part in (f"{layer}.weight", f"{layer}.bias"):
+            both[part][begun] = new[part][begun]
+    return both
+
+
+def layers_within_branches():
+    """The names of the convolutions of the residual branches that another one follows."""
+    return [f"{name}.branch.{position}.conv" for name, block in residuals(Cutout()).items() for position in range(len(block.branch) - 1)]
 
 
 def main():

@@ -249,6 +249,11 @@ def fit(block, name, weights):
             block.branch[position] = Conv(shape[1], shape[0], shape[2], act=conv.act)
 
 
+def unused(weight):
+    """Which output channels of a convolution's weight have none, [C]: what `trim.py` took out and `grown` filled up."""
+    return weight.flatten(1).abs().amax(1) == 0
+
+
 @torch.no_grad()
 def grown(weights):
     """`weights` of the whole network: zeros where `trim.py` took something out."""

@@ -11,7 +11,7 @@ convolutions again. What `trim.py` had taken out begins anew, from adding nothin
 import torch
 from torch import nn
 
-from network import Conv, Residual
+from network import Conv, Residual, unused
 
 STAGES = ("s3", "s4", "s5")
 BATCH = 16
@@ -52,7 +52,7 @@ def observed(network, inputs):
 def settle(conv, outputs):
     """Gives a convolution the normalisation after which it says what it said. Channels without weights get some, which nothing takes up yet: the layer behind
     has zeros for them, or, if they are added to the map that goes round the branch, the normalisation has. Returns how many they are."""
-    empty = conv.conv.weight.flatten(1).abs().amax(1) == 0
+    empty = unused(conv.conv.weight)
     fresh = torch.empty_like(conv.conv.weight)
     nn.init.kaiming_normal_(fresh, nonlinearity="relu")
     conv.conv.weight[empty] = fresh[empty]

@@ -22,7 +22,7 @@ from served import MODELS, Served
 
 CLASS_SIZE = 128  # pixels a side at which labelled pictures are seen
 QUICK_LOOK = 100  # held-out pairs
-KEPT = Path(__file__).parent.parent / "wide.safetensors"
+KEPT = Path(__file__).parent.parent / "living.safetensors"
 LARGEST = 256  # pixels a side at which photos are learned: smaller than they are served, see README.md
 
 

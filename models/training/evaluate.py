@@ -10,7 +10,7 @@ import torch
 import data
 from metrics import Scores
 from network import load_weights, normalise
-from served import MODELS, served
+from served import MODELS, served, size_of
 
 
 @torch.no_grad()
@@ -41,7 +41,7 @@ def main():
 
     pictures = data.prepare(args.data, args.cache)
     mask = served(load_weights(args.weights), args.model)
-    print(evaluate(mask, pictures, MODELS[args.model].size, args.limit))
+    print(evaluate(mask, pictures, size_of(args.model), args.limit))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from PIL import Image
 
 from data import photos_below, stretch
 from network import load_weights, normalise, save_weights
-from served import MODELS, served
+from served import MODELS, served, size_of
 
 OPSET = 17
 PHOTOS = Path(__file__).parents[2] / "tests/photos"  # with subjects, in the repository
@@ -72,7 +72,7 @@ def main():
     p.add_argument("--model", choices=MODELS, default="builtin")
     p.add_argument("--weights", type=Path)
     args = p.parse_args()
-    weights, size = load_weights(args.source), MODELS[args.model].size
+    weights, size = load_weights(args.source), size_of(args.model)
     mask = served(weights, args.model)
     onnx.save(compact(to_onnx(mask, size)), args.target)
     if args.weights:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 import data
 from augment import GENTLE, LEAST_SUBJECT, Sampler
 from network import load_weights, network_of, normalise, save_weights, summarised, without_presence
-from served import MODELS
+from served import size_of
 
 # Subjects pasted on surroundings, so that the ground alone does not tell that there is none; surroundings in pieces, because a whole room or
 # street may have something in it that stands out.
@@ -48,7 +48,7 @@ def examples(network, pictures, args):
     samplers = [Sampler(pictures, rng, kind) for kind in (WITH_SUBJECT, WITHOUT)]
     features, there = [], []
     for number in range(max(len(samplers), args.samples // BATCH)):
-        photos, masks, _ = samplers[number % len(samplers)].batch(BATCH, MODELS["builtin"].size)
+        photos, masks, _ = samplers[number % len(samplers)].batch(BATCH, size_of("builtin"))
         x = normalise(torch.from_numpy(photos).to(args.device))
         share = masks.mean((1, 2, 3))
         sure = (share == 0) | (share >= LEAST_SUBJECT)

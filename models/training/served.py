@@ -1,4 +1,4 @@
-"""What is served: the network's logits made a mask, of one look at the photo or, in the larger model, of two.
+"""What is served: the network's logits made a mask, of one look at the photo or, in the larger model, of three.
 
 The larger a photo is shown, the more the network finds in it; that is what `quality.onnx` takes its time for.
 """
@@ -25,14 +25,20 @@ LENIENCE = 10.5  # what the surest block may have where it and that logit balanc
 
 
 @dataclass(frozen=True)
-class Model:
-    """A file that is served."""
+class Look:
+    """How the network is shown a photo."""
 
-    size: int  # pixels a side of the photo
-    smaller: int | None = None  # at which the network looks once more
+    size: int  # pixels a side
+    turned: bool = False  # left to right
 
 
-MODELS = {"builtin": Model(288), "quality": Model(320, smaller=288)}
+# The first look of a model is the largest, at the size that its photos come in.
+MODELS = {"builtin": [Look(288)], "quality": [Look(352), Look(320, turned=True), Look(288)]}
+
+
+def size_of(name):
+    """Pixels a side of the photos that the model of that `name` takes."""
+    return MODELS[name][0].size
 
 
 def decided(logits, presence):
@@ -78,26 +84,35 @@ def mirrored(x):
     return x.index_select(3, torch.arange(x.shape[-1] - 1, -1, -1, device=x.device))
 
 
-class Served(nn.Module):
-    """The network's logits, lowered by `HALF`, made `SHARPNESS` times steeper and `decided`: of the photo or, where there is a `smaller`
-    size, the mean of what it says of its mirror image and of the photo at that size. Input [N, 3, S, S], normalised; output alpha [N, 1, S, S] in 0…1."""
+def average(parts):
+    """The mean of tensors, of a single one without arithmetic that engines would carry out."""
+    return parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]) / len(parts)
 
-    def __init__(self, network, smaller=None):
+
+class Served(nn.Module):
+    """The mean of what the network says in each of the `looks`, lowered by `HALF`, made `SHARPNESS` times steeper and `decided`. Input [N, 3, S, S],
+    normalised, of the first look's size; output alpha [N, 1, S, S] in 0…1."""
+
+    def __init__(self, network, looks):
         super().__init__()
-        self.network, self.smaller = network, smaller
+        self.network, self.looks = network, looks
 
     def forward(self, image):
-        logits, presence = self.seen(image)
+        seen = [self.seen(image, look) for look in self.looks]
+        logits, presence = map(average, zip(*seen))
         return torch.sigmoid(decided(SHARPNESS * (logits - HALF), presence))
 
-    def seen(self, image):
-        if self.smaller is None:
-            return self.network.seen(image)
-        turned, presence = self.network.seen(mirrored(image))
-        again, still = self.network.seen(resized(image, self.smaller))
-        return (mirrored(turned) + resized(again, int(image.shape[-1]))) / 2, (presence + still) / 2
+    def seen(self, image, look):
+        """Logits at the photo's own size, and of there being a subject, of one look."""
+        shown = resized(image, look.size)
+        if not look.turned:
+            logits, presence = self.network.seen(shown)
+        else:
+            logits, presence = self.network.seen(mirrored(shown))
+            logits = mirrored(logits)
+        return resized(logits, int(image.shape[-1])), presence
 
 
 def served(weights, name):
     """What a dictionary of `weights` serves in the model of that `name`, in evaluation mode."""
-    return Served(network_of(weights), MODELS[name].smaller).eval()
+    return Served(network_of(weights), MODELS[name]).eval()

@@ -18,7 +18,7 @@ import losses
 from augment import GENTLE, LIVELY, Sampler, with_surroundings
 from classes import Classes
 from evaluate import evaluate
-from served import MODELS, Served
+from served import MODELS, Served, size_of
 
 CLASS_SIZE = 128  # pixels a side at which labelled pictures are seen
 QUICK_LOOK = 100  # held-out pairs
@@ -75,7 +75,7 @@ class Teacher:
         return found
 
     def look(self, whole):
-        return evaluate(Served(self.lesson.averaged_network()), self.pictures, MODELS["builtin"].size, None if whole else QUICK_LOOK)
+        return evaluate(Served(self.lesson.averaged_network(), MODELS["builtin"]), self.pictures, size_of("builtin"), None if whole else QUICK_LOOK)
 
 
 def main():

@@ -15,7 +15,7 @@ import torch
 import data
 from augment import GENTLE, LIVELY, Sampler
 from network import Constant, load_weights, network_of, normalise, residuals, save_weights
-from served import MODELS
+from served import size_of
 
 BATCH = 16
 
@@ -89,7 +89,7 @@ def main():
     pictures = data.prepare(args.data, args.cache)
     rng = np.random.default_rng(args.seed)
     samplers = [Sampler(pictures, rng, kind) for kind in (GENTLE, LIVELY)]
-    size = MODELS["builtin"].size
+    size = size_of("builtin")
     weights = load_weights(args.weights)
     network = network_of(weights)
     batches = (samplers[number % len(samplers)].batch(BATCH, size)[0] for number in range(args.samples // BATCH))

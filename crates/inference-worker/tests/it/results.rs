@@ -25,7 +25,7 @@ fn open(bytes: &[u8]) -> DynamicImage {
 
 #[tokio::test]
 async fn the_embedded_networks_cut_out_a_picture() {
-    for (name, with_version) in [("builtin", "builtin-19"), ("quality", "quality-10")] {
+    for (name, with_version) in [("builtin", "builtin-19"), ("quality", "quality-11")] {
         let layers = Layers::new(DEFAULTS).flag("inference.model", Some(name));
         let config = InferenceConfig::load(&layers).expect("valid");
         cuts_out_a_picture(&build(&config).expect("builds"), with_version).await;

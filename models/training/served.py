@@ -105,10 +105,8 @@ class Served(nn.Module):
     def seen(self, image, look):
         """Logits at the photo's own size, and of there being a subject, of one look."""
         shown = resized(image, look.size)
-        if not look.turned:
-            logits, presence = self.network.seen(shown)
-        else:
-            logits, presence = self.network.seen(mirrored(shown))
+        logits, presence = self.network.seen(mirrored(shown) if look.turned else shown)
+        if look.turned:
             logits = mirrored(logits)
         return resized(logits, int(image.shape[-1])), presence
 

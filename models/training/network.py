@@ -26,9 +26,9 @@ GRID = 8  # positions a side that self-attention knows by heart, between which i
 class Conv(nn.Module):
     """Convolution with bias, then ReLU unless `act` is off."""
 
-    def __init__(self, inputs, outputs, kernel, stride=1, act=True):
+    def __init__(self, inputs, outputs, kernel, stride=1, act=True, dilation=1):
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), dilation)
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv.bias)
         self.norm = nn.Identity()  # in a lesson `normalised.wake` puts another in its place
@@ -72,9 +72,9 @@ def basic(width, middle=None):
     return Residual(Conv(width, middle, 3), Conv(middle, width, 3, act=False))
 
 
-def bottleneck(width, middle):
+def bottleneck(width, middle, dilation=1):
     """1×1 down to `middle`, 3×3, 1×1 up."""
-    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3), Conv(middle, width, 1, act=False))
+    return Residual(Conv(width, middle, 1), Conv(middle, middle, 3, dilation=dilation), Conv(middle, width, 1, act=False))
 
 
 class Norm(nn.LayerNorm):

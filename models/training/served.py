@@ -1,6 +1,7 @@
-"""What is served: the network's logits made a mask, of one look at the photo or, in the larger model, of three.
+"""What is served: logits made a mask, of one look at the photo or of several.
 
-The larger a photo is shown, the more the network finds in it; that is what `quality.onnx` takes its time for.
+The larger a photo is shown, the more the network finds in it; that is what `quality.onnx` takes its time for. What a network of other descent says
+beside it is worth more than what it would say itself once more; that is what `second.onnx` is for, which takes the second look of the other two.
 """
 
 import math
@@ -12,10 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from network import network_of
+import thin
+from network import load_weights, network_of
 
 SHARPNESS = 2.0  # chosen on the held-out pairs, with `HALF`
 HALF = 0.2  # the logit that counts as half: weights learned with dear borders draw a little too much
+THIN_HALF = 0.5  # the thin network's
 BLOCKS = 32  # a side, that tell how sure a mask is
 SURE = 8.0  # logit of a mask's surest block up to which it may be raised; below minus this no mask is lowered
 EVEN = -0.75  # logit of there being a subject from which the surest block is at least half
@@ -26,14 +29,19 @@ LENIENCE = 10.5  # what the surest block may have where it and that logit balanc
 
 @dataclass(frozen=True)
 class Look:
-    """How the network is shown a photo."""
+    """How a photo is shown, and which network it is shown to."""
 
     size: int  # pixels a side
     turned: bool = False  # left to right
+    thin: bool = False  # to the thin network instead of the wide one
 
 
 # The first look of a model is the largest, at the size that its photos come in.
-MODELS = {"builtin": [Look(288)], "quality": [Look(352), Look(320, turned=True), Look(288)]}
+MODELS = {
+    "builtin": [Look(288)],
+    "quality": [Look(352), Look(320, turned=True), Look(288)],
+    "second": [Look(352), Look(thin.SIZE, thin=True)],
+}
 
 
 def size_of(name):
@@ -90,27 +98,35 @@ def average(parts):
 
 
 class Served(nn.Module):
-    """The mean of what the network says in each of the `looks`, lowered by `HALF`, made `SHARPNESS` times steeper and `decided`. Input [N, 3, S, S],
-    normalised, of the first look's size; output alpha [N, 1, S, S] in 0…1."""
+    """The mean of what is said of the photo in each of the `looks`, lowered by `HALF`, made `SHARPNESS` times steeper and `decided`. Input
+    [N, 3, S, S], normalised, of the first look's size; output alpha [N, 1, S, S] in 0…1."""
 
-    def __init__(self, network, looks):
+    def __init__(self, network, looks, thin_network=None):
         super().__init__()
-        self.network, self.looks = network, looks
+        self.network, self.looks, self.thin = network, looks, thin_network
 
     def forward(self, image):
-        seen = [self.seen(image, look) for look in self.looks]
-        logits, presence = map(average, zip(*seen))
+        logits, presence = zip(*[self.seen(image, look) for look in self.looks])
+        logits = average(logits)
+        presence = average([said for said in presence if said is not None])
         return torch.sigmoid(decided(SHARPNESS * (logits - HALF), presence))
 
     def seen(self, image, look):
-        """Logits at the photo's own size, and of there being a subject, of one look."""
+        """Logits at the photo's own size, of which `HALF` counts as half, and of there being a subject, which the thin network does not tell."""
         shown = resized(image, look.size)
-        logits, presence = self.network.seen(mirrored(shown) if look.turned else shown)
+        if look.turned:
+            shown = mirrored(shown)
+        if look.thin:
+            logits, presence = self.thin(shown) - (THIN_HALF - HALF), None
+        else:
+            logits, presence = self.network.seen(shown)
         if look.turned:
             logits = mirrored(logits)
         return resized(logits, int(image.shape[-1])), presence
 
 
 def served(weights, name):
-    """What a dictionary of `weights` serves in the model of that `name`, in evaluation mode."""
-    return Served(network_of(weights), MODELS[name]).eval()
+    """What a dictionary of the wide network's `weights` serves in the model of that `name`, in evaluation mode."""
+    looks = MODELS[name]
+    beside = thin.thin_of(load_weights(thin.KEPT)) if any(look.thin for look in looks) else None
+    return Served(network_of(weights), looks, beside).eval()

@@ -116,8 +116,8 @@ impl InferenceConfig {
     /// # Errors
     /// [`ModelError`] where it cannot be found, read or run.
     pub fn network(&self, name: &str) -> Result<Network, ModelError> {
-        let network = Network::load(self.store().resolve(name)?, self.backend)?;
-        Ok(if self.second_look { network } else { network.without_second_look() })
+        let model = self.store().resolve(name)?;
+        Network::load(if self.second_look { model } else { model.looking_once() }, self.backend)
     }
 
     /// The largest upload in bytes.

@@ -13,35 +13,33 @@ pub struct Network {
     manifest: Manifest,
     input: InputSpec,
     second_look: Option<SecondLook>,
+    /// What takes the second look, where that is another network.
+    second: Option<Box<Network>>,
     label: String,
 }
 
 impl Network {
-    /// Loads a network for a processor.
+    /// Loads a network for a processor, and the one that takes its second look.
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the engine cannot run it.
     pub fn load(model: ModelFile, backend: Backend) -> Result<Self, ModelError> {
         let engine = engine::load(&model, backend)?;
-        Ok(Self::new(model.manifest, engine))
+        let second = model.second.map(|second| Self::load(*second, backend)).transpose()?;
+        Ok(Self { second: second.map(Box::new), ..Self::new(model.manifest, engine) })
     }
 
-    /// A network on an engine of the caller's own.
+    /// A network on an engine of the caller's own, which takes the second look too.
     #[must_use]
     pub fn new(manifest: Manifest, engine: Box<dyn Engine>) -> Self {
         Self {
             engine,
             input: manifest.input_spec(),
             second_look: manifest.second_look(),
+            second: None,
             label: manifest.label(),
             manifest,
         }
-    }
-
-    /// The same network, which looks at every photo once, whatever its manifest says.
-    #[must_use]
-    pub fn without_second_look(self) -> Self {
-        Self { second_look: None, ..self }
     }
 
     /// Name and version, e.g. `builtin-1`.
@@ -82,18 +80,27 @@ impl Network {
         region: Region,
         first: Vec<f32>,
     ) -> Result<Vec<f32>, ImagingError> {
+        let looking = self.looking_closer();
         let whole = region == Region::whole(photo.size());
-        let mut input = if whole { first } else { self.input(&photo.part(region))? };
-        imaging::mirror_input(&mut input, &self.input);
+        let mut input = match (whole, &self.second) {
+            (true, None) => first,
+            (true, Some(_)) => looking.input(photo)?,
+            (false, _) => looking.input(&photo.part(region))?,
+        };
+        imaging::mirror_input(&mut input, &looking.input);
         Ok(input)
     }
 
-    /// Runs the network on a mirror image and turns its answer back: engine work.
+    /// Runs the network of the second look on a mirror image and turns its answer back: engine work.
     ///
     /// # Errors
     /// Those of [`Self::matte`].
     pub fn closer_matte(&self, input: Vec<f32>) -> Result<Matte, EngineError> {
-        Ok(self.matte(input)?.mirrored())
+        Ok(self.looking_closer().matte(input)?.mirrored())
+    }
+
+    fn looking_closer(&self) -> &Self {
+        self.second.as_deref().unwrap_or(self)
     }
 
     /// Runs the network: engine work.

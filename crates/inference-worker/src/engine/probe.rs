@@ -40,7 +40,8 @@ pub fn guess_manifest(name: &str, weights: &[u8]) -> Result<Manifest, ModelError
         output: Output::default(),
         second_look: None,
     };
-    let model = ModelFile { manifest: manifest.clone(), weights: weights.to_vec().into() };
+    let weights = weights.to_vec().into();
+    let model = ModelFile { manifest: manifest.clone(), weights, second: None };
     let answer = TractEngine::load(&model, Backend::Cpu)?
         .run(test_picture(&manifest))
         .map_err(|error| ModelError::engine(name, error))?;
@@ -110,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_built_in_network_is_understood_without_its_manifest() {
-        let ModelFile { manifest, weights } = builtin();
+        let ModelFile { manifest, weights, .. } = builtin();
         let guessed = guess_manifest("seed", &weights).expect("a manifest");
         assert_eq!(guessed.input, Input { name: None, ..manifest.input });
         assert_eq!(guessed.output.activation, manifest.output.activation);

@@ -13,7 +13,7 @@ pub(super) struct Embedded {
 }
 
 /// Every embedded network, the default first.
-pub(super) static EMBEDDED: [Embedded; 2] = [
+pub(super) static EMBEDDED: [Embedded; 3] = [
     Embedded {
         name: "builtin",
         about: "any clear subject; what is used unless told otherwise",
@@ -22,9 +22,15 @@ pub(super) static EMBEDDED: [Embedded; 2] = [
     },
     Embedded {
         name: "quality",
-        about: "the same, with cleaner outlines, in twice the time",
+        about: "the same, looking three times: finds more of hard subjects",
         manifest: include_str!("../../../../models/quality.toml"),
         weights: include_bytes!("../../../../models/quality.onnx"),
+    },
+    Embedded {
+        name: "second",
+        about: "the second look of these two",
+        manifest: include_str!("../../../../models/second.toml"),
+        weights: include_bytes!("../../../../models/second.onnx"),
     },
 ];
 
@@ -38,10 +44,17 @@ impl Embedded {
             .expect("the embedded manifests are held by a test")
     }
 
-    /// The network. Its checksum is held by a test, not computed at every
-    /// start: the bytes cannot change after the binary was built.
+    /// The network, with the one that takes its second look. Checksums are held by a test,
+    /// not computed at every start: the bytes cannot change after the binary was built.
     pub(super) fn file(&self) -> ModelFile {
-        ModelFile { manifest: self.manifest(), weights: self.weights.into() }
+        let alone = self.alone();
+        let second = alone.manifest.second_model().and_then(embedded);
+        ModelFile { second: second.map(|other| Box::new(other.alone())), ..alone }
+    }
+
+    /// The network by itself.
+    pub(super) fn alone(&self) -> ModelFile {
+        ModelFile { manifest: self.manifest(), weights: self.weights.into(), second: None }
     }
 }
 
@@ -64,8 +77,9 @@ mod tests {
     #[test]
     fn manifests_and_weights_belong_together() {
         for network in &EMBEDDED {
-            let ModelFile { manifest, weights } = network.file();
+            let ModelFile { manifest, weights, second } = network.file();
             assert_eq!(manifest.name, network.name);
+            assert_eq!(manifest.second_model().is_some(), second.is_some());
             let expected = manifest.sha256.expect("embedded networks state their checksum");
             assert_eq!(checksum::sha256(&weights), expected, "{}", network.name);
         }

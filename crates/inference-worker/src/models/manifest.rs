@@ -10,6 +10,7 @@ use super::ModelError;
 
 /// The longest side of a network's input that is taken for meant.
 const MAX_INPUT_SIDE: u32 = 4096;
+const NAME_RULE: &str = "only letters, digits, '.', '-' and '_'";
 
 /// A network's description, as its `.toml` file beside the `.onnx` file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,15 +131,18 @@ pub enum Activation {
     Minmax,
 }
 
-/// The `[second_look]` section: the mirror image of every photo with a subject is shown to the
-/// network once more, of a subject that fills little of it alone. Absent is never.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// The `[second_look]` section: the mirror image of every photo with a subject is looked at
+/// once more, of a subject that fills little of it alone. Absent is never.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecondLook {
     /// Only the subject and its surroundings where these are less than this share of the photo.
     pub below: f32,
     /// How much of the subject's width and height its surroundings are, on each side.
     pub margin: f32,
+    /// The name of the network that takes this look; absent is the one that took the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Manifest {
@@ -164,8 +168,8 @@ impl Manifest {
 
     fn check(&self) -> Result<(), String> {
         let Input { width, height, mean, std, .. } = &self.input;
-        if self.name.is_empty() || !self.name.bytes().all(is_name_byte) {
-            return Err("name: only letters, digits, '.', '-' and '_'".into());
+        if !is_name(&self.name) {
+            return Err(format!("name: {NAME_RULE}"));
         }
         if self.file.is_empty() || self.file.contains(['/', '\\']) {
             return Err("file: a bare file name, beside the manifest".into());
@@ -182,11 +186,14 @@ impl Manifest {
         if std.iter().any(|value| !value.is_finite() || *value == 0.0) {
             return Err("input.std: finite numbers other than 0".into());
         }
-        if let Some(SecondLook { below, margin }) = self.second_look {
+        if let Some(SecondLook { below, margin, model }) = &self.second_look {
             for (key, value) in [("below", below), ("margin", margin)] {
-                if !(0.0..=1.0).contains(&value) {
+                if !(0.0..=1.0).contains(value) {
                     return Err(format!("second_look.{key}: 0 to 1"));
                 }
+            }
+            if !model.as_deref().is_none_or(is_name) {
+                return Err(format!("second_look.model: {NAME_RULE}"));
             }
         }
         Ok(())
@@ -224,7 +231,14 @@ impl Manifest {
     /// What to look at the second time in the terms of the pixel code.
     #[must_use]
     pub fn second_look(&self) -> Option<imaging::SecondLook> {
-        self.second_look.map(|SecondLook { below, margin }| imaging::SecondLook { below, margin })
+        let SecondLook { below, margin, .. } = *self.second_look.as_ref()?;
+        Some(imaging::SecondLook { below, margin })
+    }
+
+    /// The name of the network that takes the second look, where that is another one.
+    #[must_use]
+    pub fn second_model(&self) -> Option<&str> {
+        self.second_look.as_ref()?.model.as_deref()
     }
 
     /// The shape of the input tensor.
@@ -238,8 +252,9 @@ impl Manifest {
     }
 }
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b".-_".contains(&byte)
+fn is_name(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 fn is_sha256(text: &str) -> bool {
@@ -297,6 +312,11 @@ mod tests {
             ("[input]", "[second_look]\nbelow = 2.0\nmargin = 0.1\n[input]", "second_look.below"),
             ("[input]", "[second_look]\nbelow = 0.5\nmargin = nan\n[input]", "second_look.margin"),
             ("[input]", "[second_look]\nbelow = 0.5\n[input]", "margin"),
+            (
+                "[input]",
+                "[second_look]\nbelow = 0.5\nmargin = 0.1\nmodel = \"../net\"\n[input]",
+                "second_look.model",
+            ),
         ];
         for (from, to, key) in rows {
             let error = Manifest::parse(&GOOD.replace(from, to), "net.toml").expect_err(to);

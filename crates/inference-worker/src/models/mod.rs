@@ -25,4 +25,16 @@ pub struct ModelFile {
     pub manifest: Manifest,
     /// The ONNX file.
     pub weights: Cow<'static, [u8]>,
+    /// The network that takes its second look, where the manifest names another.
+    pub second: Option<Box<ModelFile>>,
+}
+
+impl ModelFile {
+    /// The same network, which looks at every photo once, whatever its manifest says.
+    #[must_use]
+    pub fn looking_once(mut self) -> Self {
+        self.manifest.second_look = None;
+        self.second = None;
+        self
+    }
 }

@@ -181,13 +181,15 @@ impl ModelStore {
     /// with the file.
     pub fn resolve(&self, path_or_name: &str) -> Result<ModelFile, ModelError> {
         let path = Path::new(path_or_name);
-        if path.extension().is_some_and(|extension| extension == "onnx") {
-            return from_path(path);
-        }
-        match embedded(path_or_name) {
-            Some(network) => Ok(network.file()),
-            None => self.named(path_or_name),
-        }
+        let is_path = path.extension().is_some_and(|extension| extension == "onnx");
+        let model = if is_path { from_path(path)? } else { self.alone(path_or_name)? };
+        let second = model.manifest.second_model().map(|name| self.alone(name)).transpose()?;
+        Ok(ModelFile { second: second.map(Box::new), ..model })
+    }
+
+    /// The network of that name, without the one that takes its second look.
+    fn alone(&self, name: &str) -> Result<ModelFile, ModelError> {
+        embedded(name).map_or_else(|| self.named(name), |network| Ok(network.alone()))
     }
 
     fn named(&self, name: &str) -> Result<ModelFile, ModelError> {
@@ -227,7 +229,7 @@ fn from_path(path: &Path) -> Result<ModelFile, ModelError> {
     let manifest = guess_manifest(&name_of(path), &weights)?;
     tracing::info!(model = manifest.name, input = ?manifest.input, output = ?manifest.output,
         "no manifest beside the model, guessed one");
-    Ok(ModelFile { manifest, weights: weights.into() })
+    Ok(ModelFile { manifest, weights: weights.into(), second: None })
 }
 
 /// The file's name without its ending, with nothing that a manifest would refuse.
@@ -240,7 +242,7 @@ fn name_of(path: &Path) -> String {
 fn read_checked(manifest: Manifest, path: &Path) -> Result<ModelFile, ModelError> {
     let weights = fs::read(path).map_err(|error| ModelError::io(path, error))?;
     check(&manifest, path, &weights)?;
-    Ok(ModelFile { manifest, weights: weights.into() })
+    Ok(ModelFile { manifest, weights: weights.into(), second: None })
 }
 
 fn check(manifest: &Manifest, path: &Path, weights: &[u8]) -> Result<(), ModelError> {
@@ -261,7 +263,7 @@ mod tests {
     fn store_with_copy() -> (tempfile::TempDir, ModelStore) {
         let folder = tempfile::tempdir().expect("folder");
         let store = ModelStore::new(folder.path());
-        let ModelFile { manifest, weights } = builtin();
+        let ModelFile { manifest, weights, .. } = builtin();
         let copy = Manifest { name: "copy".into(), file: "copy.onnx".into(), ..manifest };
         fs::write(folder.path().join("copy.onnx"), weights).expect("write");
         store.write(&copy).expect("write");
@@ -290,6 +292,27 @@ mod tests {
         for name in ["copy", "builtin", "quality"] {
             store.verify(name).expect(name);
         }
+    }
+
+    #[test]
+    fn the_network_of_the_second_look_comes_along() {
+        let (folder, store) = store_with_copy();
+        let second = |spec: &str| {
+            let second = store.resolve(spec).expect(spec).second;
+            second.map(|model| model.manifest.name)
+        };
+        let path = folder.path().join("copy.onnx");
+        for spec in ["builtin", "quality", "copy", path.to_str().expect("utf-8")] {
+            assert_eq!(second(spec).as_deref(), Some("second"), "{spec}");
+        }
+        assert_eq!(second("second"), None);
+
+        let mut manifest = builtin().manifest;
+        (manifest.name, manifest.file) = ("lost".into(), "copy.onnx".into());
+        manifest.second_look.as_mut().expect("looks twice").model = Some("nowhere".into());
+        store.write(&manifest).expect("write");
+        let error = store.resolve("lost").expect_err("no such network");
+        assert!(matches!(error, ModelError::Unknown(name) if name == "nowhere"));
     }
 
     #[test]

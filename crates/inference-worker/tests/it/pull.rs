@@ -121,7 +121,7 @@ fn a_pulled_network_is_there_is_verified_and_is_not_pulled_again() {
     let total = weights().len() as u64;
     assert_eq!(told.last(), Some(&Progress { received: total, total: Some(total) }));
     assert!(store.verify("net").is_ok());
-    let ModelFile { manifest, weights: stored } = store.resolve("net").expect("there");
+    let ModelFile { manifest, weights: stored, .. } = store.resolve("net").expect("there");
     assert_eq!((manifest.name.as_str(), stored.as_ref()), ("net", weights().as_slice()));
     pull(&store, &published).expect("verified only");
     assert_eq!(server.ranges().len(), 1);

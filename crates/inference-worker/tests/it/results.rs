@@ -25,7 +25,7 @@ fn open(bytes: &[u8]) -> DynamicImage {
 
 #[tokio::test]
 async fn the_embedded_networks_cut_out_a_picture() {
-    for (name, with_version) in [("builtin", "builtin-19"), ("quality", "quality-11")] {
+    for (name, with_version) in [("builtin", "builtin-20"), ("quality", "quality-12")] {
         let layers = Layers::new(DEFAULTS).flag("inference.model", Some(name));
         let config = InferenceConfig::load(&layers).expect("valid");
         cuts_out_a_picture(&build(&config).expect("builds"), with_version).await;
@@ -93,12 +93,14 @@ async fn a_photo_with_a_subject_is_looked_at_twice() {
 #[tokio::test]
 async fn a_second_look_can_be_left_out_and_is_the_same_with_no_server() {
     let image = encoded(&disc(900, 600, 0.1), FileFormat::Jpeg);
-    let builtin = || Network::load(builtin(), Backend::Cpu).expect("loads");
     let options = RenderOptions { expand: true, format: OutputFormat::Png, ..Default::default() };
-    let process = |network| Processor::new(network).process(&image, &options).expect("a picture");
+    let process = |model| {
+        let network = Network::load(model, Backend::Cpu).expect("loads");
+        Processor::new(network).process(&image, &options).expect("a picture")
+    };
     let (twice, timings) = process(builtin());
     assert_eq!(timings.runs(Step::Network), 2);
-    let (once, timings) = process(builtin().without_second_look());
+    let (once, timings) = process(builtin().looking_once());
     assert_eq!(timings.runs(Step::Network), 1);
     assert!(twice.bytes != once.bytes);
 
@@ -163,6 +165,6 @@ async fn a_job_may_ask_for_another_network_by_name() {
     let service = InferenceService::new(&config(&[]), networks).expect("builds");
     let mut asked = job(png(64, 64));
     asked.model = Some("other".into());
-    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-19");
-    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-19");
+    assert_eq!(run(&service, asked).await.expect("a picture").model, "other-20");
+    assert_eq!(run(&service, job(png(64, 64))).await.expect("a picture").model, "builtin-20");
 }

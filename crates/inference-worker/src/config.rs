@@ -19,8 +19,8 @@ pub const DEFAULTS: &str = include_str!("../inference.toml");
 const SECTION: &str = "inference";
 const MB: u64 = 1 << 20;
 /// What the process needs before it has seen a picture, and what the networks'
-/// scratch memory adds: 50 MB and 20 MB an engine thread for the built-in one.
-const BASE_BYTES: u64 = 192 * MB;
+/// scratch memory adds: 90 MB and 25 MB an engine thread for the built-in one and its second look.
+const BASE_BYTES: u64 = 256 * MB;
 /// Less than this and no photo of today's telephones could be served.
 const LEAST_PIXELS: u64 = 12_000_000;
 

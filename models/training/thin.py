@@ -1,9 +1,9 @@
 """The thin network: a second opinion.
 
-It was the first that this project served, up to version 11. Alone it knows less than the wide network of `network.py`, but it is of other
-descent, other make and other lessons, so its mistakes are others, and the two together know more than the better one in any number of looks.
-Many thin layers, bottlenecks for the most part, a path down to 1/64 in place of self-attention. It stands still: having had the wide
-network's lessons, it would make the wide network's mistakes (`README.md`).
+One of three that were served up to version 11. Alone it knows less than the wide network of `network.py`, but it is of other descent, other make
+and other lessons, so its mistakes are others, and what the two say together is worth more than what the better one says twice. Many thin layers,
+bottlenecks for the most part, and a path down to 1/64 in place of self-attention. It is taught no more: having had the wide network's lessons, it
+would make the wide network's mistakes (`README.md`).
 """
 
 from pathlib import Path

@@ -22,7 +22,7 @@
 //! formats and options: about ten bytes a pixel.
 //!
 //! Of a subject that fills little of the photo, [`SecondLook`] finds the [`Region`], [`Photo::part`]
-//! cuts it out for the network once more, and [`merged`] puts both mattes together.
+//! cuts it out for another look, and [`merged`] puts both mattes together.
 //!
 //! For a mask, [`Cutout::from_matte`] takes the place of [`estimate_foreground`]: colours are not
 //! needed. Sizes can be computed and refused early with [`probe`] and [`RenderOptions::output_size`].

@@ -1,9 +1,9 @@
 //! A second look at every photo that has a subject.
 //!
 //! A network sees every photo at the same few pixels. A small subject is given few of them, and its
-//! outline and its thin parts are lost. So the network is shown the subject's surroundings alone, or
-//! the whole photo again where the subject fills it, as a mirror image, of which its mistakes are
-//! others. What it says of both is put together: the mean of the log-odds, which is how opinions of
+//! outline and its thin parts are lost. So a network, the same or another, is shown the subject's
+//! surroundings alone, or the whole photo again where the subject fills it, as a mirror image, of which
+//! the mistakes are others. What is said of both is put together: the mean of the log-odds, which is how opinions of
 //! probabilities are pooled (Genest and Zidek 1986).
 
 use crate::bilinear::{Axis, Between, interpolated};

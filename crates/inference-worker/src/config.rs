@@ -116,8 +116,13 @@ impl InferenceConfig {
     /// # Errors
     /// [`ModelError`] where it cannot be found, read or run.
     pub fn network(&self, name: &str) -> Result<Network, ModelError> {
-        let model = self.store().resolve(name)?;
-        Network::load(if self.second_look { model } else { model.looking_once() }, self.backend)
+        let store = self.store();
+        let model = if self.second_look {
+            store.resolve(name)?
+        } else {
+            store.resolve_looking_once(name)?
+        };
+        Network::load(model, self.backend)
     }
 
     /// The largest upload in bytes.

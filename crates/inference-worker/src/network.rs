@@ -118,3 +118,47 @@ impl std::fmt::Debug for Network {
         f.debug_tuple("Network").field(&self.label).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgba, RgbaImage};
+
+    use super::*;
+    use crate::{engine::Tensor, models::builtin};
+
+    /// Says the same of every place of a square of so many pixels a side.
+    #[derive(Debug)]
+    struct Uniform(usize, f32);
+
+    impl Engine for Uniform {
+        fn run(&self, input: Vec<f32>) -> Result<Tensor, EngineError> {
+            let Self(side, value) = *self;
+            assert_eq!(input.len(), 3 * side * side, "the input of another network");
+            Ok(Tensor { shape: vec![1, 1, side, side], values: vec![value; side * side] })
+        }
+    }
+
+    fn uniform(side: u32, value: f32) -> Network {
+        let mut manifest = builtin().manifest;
+        (manifest.input.width, manifest.input.height) = (side, side);
+        Network::new(manifest, Box::new(Uniform(side as usize, value)))
+    }
+
+    #[test]
+    fn another_network_takes_the_second_look_at_its_own_size() {
+        let network = Network { second: Some(Box::new(uniform(64, 0.75))), ..uniform(32, 0.25) };
+        let mut png = std::io::Cursor::new(Vec::new());
+        let picture = RgbaImage::from_pixel(50, 40, Rgba([9, 90, 200, 255]));
+        picture.write_to(&mut png, image::ImageFormat::Png).expect("encodes");
+        let photo = imaging::decode(png.get_ref(), &imaging::DecodeLimits::default());
+        let photo = photo.expect("a photo");
+        let first = network.input(&photo).expect("an input");
+        assert_eq!(network.matte(first.clone()).expect("looks").values()[0], 0.25);
+        let part = Region { left: 10, top: 5, size: Size::new(20, 20) };
+        for region in [Region::whole(photo.size()), part] {
+            let input = network.closer_input(&photo, region, first.clone()).expect("an input");
+            let matte = network.closer_matte(input).expect("looks");
+            assert_eq!((matte.width(), matte.height(), matte.values()[0]), (64, 64, 0.75));
+        }
+    }
+}

@@ -26,9 +26,9 @@ pub struct Report {
     pub boundary: f64,
     /// Milliseconds a picture from file to mask.
     pub milliseconds: f64,
-    /// Milliseconds a run of the network.
+    /// Milliseconds a run of a network.
     pub network_milliseconds: f64,
-    /// Runs of the network a picture: 1, and one more for each second look.
+    /// Runs of a network a picture: 1, and one more for each second look.
     pub looks: f64,
 }
 

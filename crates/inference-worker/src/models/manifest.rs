@@ -140,7 +140,8 @@ pub struct SecondLook {
     pub below: f32,
     /// How much of the subject's width and height its surroundings are, on each side.
     pub margin: f32,
-    /// The name of the network that takes this look; absent is the one that took the first.
+    /// The network that takes this look, by the name of an embedded or pulled one; absent is the
+    /// one that took the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
 }
@@ -238,7 +239,7 @@ impl Manifest {
     /// The name of the network that takes the second look, where that is another one.
     #[must_use]
     pub fn second_model(&self) -> Option<&str> {
-        self.second_look.as_ref()?.model.as_deref()
+        self.second_look.as_ref()?.model.as_deref().filter(|name| *name != self.name)
     }
 
     /// The shape of the input tensor.

@@ -165,7 +165,7 @@ impl ModelStore {
     /// [`ModelError::NotPulled`] or [`ModelError::Unknown`] where it is not here.
     pub fn verify(&self, name: &str) -> Result<Manifest, ModelError> {
         if let Some(network) = embedded(name) {
-            let model = network.file();
+            let model = network.alone();
             check(&model.manifest, Path::new(&model.manifest.file), &model.weights)?;
             return Ok(model.manifest);
         }
@@ -174,21 +174,38 @@ impl ModelStore {
 
     /// The network behind `--model`: the path of an `.onnx` file, or a name. A
     /// file's manifest is looked for beside it, as `.toml`; without one it is
-    /// guessed from the graph.
+    /// guessed from the graph. With it comes the one that takes its second look.
     ///
     /// # Errors
     /// [`ModelError::Unknown`], [`ModelError::NotPulled`], or whatever is wrong
-    /// with the file.
+    /// with the file or its manifest.
     pub fn resolve(&self, path_or_name: &str) -> Result<ModelFile, ModelError> {
-        let path = Path::new(path_or_name);
-        let is_path = path.extension().is_some_and(|extension| extension == "onnx");
-        let model = if is_path { from_path(path)? } else { self.alone(path_or_name)? };
-        let second = model.manifest.second_model().map(|name| self.alone(name)).transpose()?;
-        Ok(ModelFile { second: second.map(Box::new), ..model })
+        let model = self.alone(path_or_name)?;
+        let second = model.manifest.second_model().map(|name| {
+            self.alone_by_name(name).map_err(|error| ModelError::Manifest {
+                origin: path_or_name.to_owned(),
+                reason: format!("second_look.model: {error}"),
+            })
+        });
+        Ok(ModelFile { second: second.transpose()?.map(Box::new), ..model })
     }
 
-    /// The network of that name, without the one that takes its second look.
-    fn alone(&self, name: &str) -> Result<ModelFile, ModelError> {
+    /// The same network, which looks at every photo once, whatever its manifest says: the one that
+    /// takes its second look need not be here.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_looking_once(&self, path_or_name: &str) -> Result<ModelFile, ModelError> {
+        Ok(self.alone(path_or_name)?.looking_once())
+    }
+
+    fn alone(&self, path_or_name: &str) -> Result<ModelFile, ModelError> {
+        let path = Path::new(path_or_name);
+        let is_path = path.extension().is_some_and(|extension| extension == "onnx");
+        if is_path { from_path(path) } else { self.alone_by_name(path_or_name) }
+    }
+
+    fn alone_by_name(&self, name: &str) -> Result<ModelFile, ModelError> {
         embedded(name).map_or_else(|| self.named(name), |network| Ok(network.alone()))
     }
 
@@ -311,8 +328,12 @@ mod tests {
         (manifest.name, manifest.file) = ("lost".into(), "copy.onnx".into());
         manifest.second_look.as_mut().expect("looks twice").model = Some("nowhere".into());
         store.write(&manifest).expect("write");
-        let error = store.resolve("lost").expect_err("no such network");
-        assert!(matches!(error, ModelError::Unknown(name) if name == "nowhere"));
+        let error = store.resolve("lost").expect_err("no such network").to_string();
+        for part in ["lost", "second_look.model", "nowhere"] {
+            assert!(error.contains(part), "{error}");
+        }
+        let once = store.resolve_looking_once("lost").expect("needs no other");
+        assert_eq!((once.manifest.second_look, once.second.is_some()), (None, false));
     }
 
     #[test]

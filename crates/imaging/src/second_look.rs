@@ -114,8 +114,8 @@ pub fn merged(
     if region.size.pixels() == 0 {
         return Err(ImagingError::MismatchedSize("empty region".into()));
     }
-    let same_cells = (whole.width(), whole.height()) == (closer.width(), closer.height());
-    if region == Region::whole(photo) && same_cells {
+    let of_all = region == Region::whole(photo);
+    if of_all && (whole.width(), whole.height()) == (closer.width(), closer.height()) {
         return cell_by_cell(whole, closer);
     }
     let across =
@@ -125,6 +125,9 @@ pub fn merged(
         photo.height,
         (region.top, region.size.height),
     );
+    if of_all {
+        return place_by_place(whole, closer, &across, &down);
+    }
     let (whole_odds, closer_odds) = (log_odds(whole), log_odds(closer));
     let (whole_width, closer_width) = (whole.width() as usize, closer.width() as usize);
     let mut values = Vec::with_capacity(across.cells * down.cells);
@@ -151,6 +154,28 @@ fn cell_by_cell(one: &Matte, other: &Matte) -> Result<Matte, ImagingError> {
     let pairs = one.values().iter().zip(other.values());
     let values = pairs.map(|(&one, &other)| even_mean(one, other)).collect();
     Matte::new(values, one.width(), one.height())
+}
+
+/// Two mattes of the same photo, but of other cells, put together. What lies between cells is taken
+/// from their values, not from their log-odds, which would take several times as long.
+fn place_by_place(
+    one: &Matte,
+    other: &Matte,
+    across: &Side,
+    down: &Side,
+) -> Result<Matte, ImagingError> {
+    let (one_width, other_width) = (one.width() as usize, other.width() as usize);
+    let mut values = Vec::with_capacity(across.cells * down.cells);
+    for (y, &(row, _)) in down.closer.iter().enumerate() {
+        values.extend(across.closer.iter().enumerate().map(|(x, &(column, _))| {
+            let (whole_column, whole_row) = (across.whole.at(x), down.whole.at(y));
+            even_mean(
+                interpolated(one.values(), one_width, whole_column, whole_row),
+                interpolated(other.values(), other_width, column, row),
+            )
+        }));
+    }
+    Matte::new(values, across.cells as u32, down.cells as u32)
 }
 
 /// The value whose log-odds are the mean of two values': by geometric means, which are several

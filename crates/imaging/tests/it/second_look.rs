@@ -130,3 +130,15 @@ fn the_merged_matte_stays_within_bounds() {
     let empty = Region { left: 0, top: 0, size: Size::new(0, 4) };
     assert!(merged(&first, &second, empty, Size::new(8, 8)).is_err());
 }
+
+#[test]
+fn the_whole_photo_may_be_seen_in_other_cells_the_second_time() {
+    let photo = Size::new(640, 640);
+    let closer = matte(96, |x, _| if x >= 48 { 0.9 } else { 0.1 });
+    let merged = merged(&matte(64, |_, _| 0.5), &closer, Region::whole(photo), photo).unwrap();
+    assert_eq!((merged.width(), merged.height()), (96, 96), "the finer one's");
+    for (at, value) in merged.values().iter().enumerate() {
+        let expected = if at % 96 >= 48 { 0.75 } else { 0.25 };
+        assert!((value - expected).abs() < 1e-4, "{at}: {value}");
+    }
+}
